@@ -1,0 +1,1 @@
+"""closedwon: open-source, self-hosted sales operations."""

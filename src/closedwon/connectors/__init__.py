@@ -1,0 +1,1 @@
+"""Systems on the other side of a wire: wire code only."""

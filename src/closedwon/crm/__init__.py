@@ -1,0 +1,1 @@
+"""Customers and deals: import, history, snapshots, data quality."""

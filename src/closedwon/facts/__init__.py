@@ -1,0 +1,1 @@
+"""The fact store (Delta), the engines (DuckDB, Spark), releases and bundles."""

@@ -1,0 +1,1 @@
+"""The weekly forecast: types, roll-up, waterfall, inspection."""

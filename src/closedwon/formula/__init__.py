@@ -1,0 +1,1 @@
+"""The formula language and decision tables. Pure."""

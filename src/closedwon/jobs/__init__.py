@@ -1,0 +1,1 @@
+"""Work in the background: job rows with progress, schedules, the worker."""

@@ -1,0 +1,1 @@
+"""People, seats, roles and what each may see."""

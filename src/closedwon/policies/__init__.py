@@ -1,0 +1,1 @@
+"""Stored versions of policies: check, plan, apply, history."""

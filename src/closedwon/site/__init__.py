@@ -1,0 +1,1 @@
+"""Settings, addresses, navigation, the API root and the command-line root."""

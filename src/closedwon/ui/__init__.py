@@ -1,0 +1,1 @@
+"""Theme, components, formatting, charts and export."""
