@@ -100,3 +100,5 @@ Q_CLUSTER = {
     "catch_up": False,
     "poll": 1,
 }
+
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
