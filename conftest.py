@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -19,7 +20,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "closedwon.site.settings"
 
 from closedwon.workspace import settings as _settings  # noqa: E402
 
-_SESSION = _settings.use(_settings.create(_ROOT / "workspace", 'company = "Test company"\n'))
+TEXT = 'company = "Test company"\n'
+_SESSION = _settings.use(_settings.create(_ROOT / "workspace", TEXT))
 
 from django.conf import settings as _django  # noqa: E402
 
@@ -31,22 +33,22 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_ROOT, ignore_errors=True)
 
 
-def _empty(folder: Path) -> None:
-    for name in ("facts", "policies", "uploads", "bundles"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "policies").mkdir(parents=True, exist_ok=True)
+_COUNT = itertools.count()
 
 
 @pytest.fixture
 def ws(db: None, settings: Any) -> Iterator[_settings.Workspace]:
-    """The session's workspace (USD, UTC, calendar years), without facts, policies or rows; Django is up and the database usable."""
+    """A new workspace folder (USD, UTC, calendar years) without facts, policies or rows; Django is up and the database usable."""
     from django.core.cache import cache
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
-    _empty(_SESSION.path)
-    yield _settings.use(_SESSION)
+    folder = _ROOT / f"workspace-{next(_COUNT)}"
+    folder.mkdir()
+    shutil.copy(_SESSION.path / ".secret-key", folder)
+    yield _settings.use(_settings.create(folder, TEXT))
     _settings.use(_SESSION)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
