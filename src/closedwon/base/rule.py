@@ -10,7 +10,7 @@ from importlib import resources
 from closedwon.base.tables import Column
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """A SELECT in DuckDB's dialect that takes named tables and gives one table.
 

@@ -153,6 +153,7 @@ _ALL = (
     _table("period_locks", "field period", "locked_at locked_by", "Periods that are closed; later changes are restatements"),
     _table("forecast_calls", "position_id type period category as_of_at", "amount_minor currency user_id note on_behalf_of",
            "Past calls brought in from another system"),
+    _table("quarantine", "import_id file row:int", "table_name reason field raw", "Rows that could not be taken, each with its reason"),
     # snapshots
     _table("opportunity_snapshots", "snapshot_date opportunity_id", _DEAL_FIELDS + " deleted_at seat_path is_full is_reconstructed",
            "Deals as they stood at the close of a day; daily rows hold what changed, a full set weekly", "snapshots"),
