@@ -26,7 +26,7 @@ def site_address(path: str, request: Any = None) -> str:
 class AccountAdapter(DefaultAccountAdapter):
     """Nobody signs up; an admin invites."""
 
-    def is_open_for_signup(self, request: Any) -> bool:
+    def is_open_for_signup(self, request: Any) -> bool:  # noqa: ARG002 - allauth's signature
         """Say no: accounts are made by an admin."""
         return False
 

@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -17,6 +17,9 @@ from closedwon.workspace.settings import VARIABLE
 PURE = ("formula", "generate")
 """Rooms whose commands need no workspace and no database."""
 FIELDS = ("facts", "audit", "people", "jobs", "policies", "crm", "forecast")
+
+MANY = 50
+"""Problems that are printed before the rest is only counted."""
 
 app = typer.Typer(name="closedwon", no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode="rich")
 
@@ -42,7 +45,30 @@ def main() -> None:
     try:
         app()
     except ClosedwonError as error:
-        typer.secho(str(error), fg="red", err=True)
-        for problem in error.problems:
+        typer.secho(error.message, fg="red", err=True)
+        for problem in error.problems[:MANY]:
             typer.secho(f"  {problem}", err=True)
+        if len(error.problems) > MANY:
+            typer.secho(f"  ... and {len(error.problems) - MANY} more", err=True)
+        if error.mend:
+            typer.secho(error.mend, err=True)
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # the last door: say what happened, and how to see more
+        if os.environ.get("CLOSEDWON_DEBUG") == "1":
+            raise
+        _last_word(error)
+
+
+def _last_word(error: Exception) -> NoReturn:
+    names = {item.__name__ for item in type(error).__mro__}
+    if names & {"OperationalError", "ProgrammingError"}:
+        typer.secho(f"The database did not answer as it should: {str(error).strip().splitlines()[0]}", fg="red", err=True)
+        typer.secho("If it is of another version: closedwon upgrade.", err=True)
+        sys.exit(6)
+    text = str(error).strip().splitlines()
+    typer.secho(f"closedwon failed: {type(error).__name__}{': ' + text[0] if text else ''}", fg="red", err=True)
+    typer.secho("That is a fault of closedwon. With CLOSEDWON_DEBUG=1 the same command shows where; please report it.", err=True)
+    sys.exit(70)

@@ -9,6 +9,10 @@ from typing import Annotated
 import typer
 
 from closedwon.base.errors import Invalid
+from closedwon.workspace.settings import Workspace
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+"""Addresses that mean every one of this machine."""
 
 
 def workspace_text(company: str, currency: str, time_zone: str, start_month: int, *, demo: bool = False) -> str:
@@ -32,6 +36,69 @@ def workspace_text(company: str, currency: str, time_zone: str, start_month: int
 def register(app: typer.Typer) -> None:
     """Add the commands of the whole to the root."""
     app.command("init")(init)
+    app.command("serve")(serve)
+    app.command("worker")(worker)
+    app.command("demo")(demo)
+
+
+def serve(
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 is every one of this machine.")] = "127.0.0.1",
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Requests answered at once.")] = 8,
+) -> None:
+    """Serve the site. It refuses on a database of another version and names the command that mends it."""
+    workspace = _boot_for(host)
+    from closedwon.site.serving import serve_site
+
+    typer.echo(
+        f"closedwon serves {workspace.settings.company} at {workspace.settings.base_url or f'http://{host}:{port}/'} (Ctrl-C stops it)"
+    )
+    serve_site(workspace, host, port, threads)
+
+
+def worker() -> None:
+    """Run jobs and schedules; a running job is finished before the worker stops."""
+    from closedwon.workspace.boot import boot
+
+    workspace = boot()
+    from closedwon.site.serving import work
+
+    typer.echo(f"closedwon works for {workspace.settings.company} (Ctrl-C stops it after the running job)")
+    work(workspace)
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    folder: Annotated[Path, typer.Option("--dir", help="The demo's workspace.")] = Path("demo"),
+    reset: Annotated[bool, typer.Option("--reset", help="Throw the demo's workspace away and make it anew.")] = False,
+    serve_it: Annotated[bool, typer.Option("--serve/--no-serve", help="Only make it, or serve it too.")] = True,
+) -> None:
+    """Make the example company, and serve its site and worker until Ctrl-C."""
+    from closedwon.site.demo import make, run
+
+    logins = make(folder, reset=reset, say=typer.echo)
+    run(folder, logins, host=host, port=port, say=typer.echo, serve=serve_it)
+
+
+def _boot_for(host: str) -> Workspace:
+    """Start Django; a host that is not this machine alone may be asked for by its name."""
+    from closedwon.workspace import current
+    from closedwon.workspace.boot import boot
+
+    named = [os.environ.get("CLOSEDWON_HOSTS", ""), *([host] if host not in EVERYWHERE else [])]
+    if host in EVERYWHERE and not current().settings.base_url:
+        if current().settings.demo:
+            named.append("*")
+        else:
+            typer.secho(
+                "Set base_url in closedwon.toml to the address under which people reach the site; until then it answers",
+                fg="yellow",
+                err=True,
+            )
+            typer.secho("only to this machine's name and to those in CLOSEDWON_HOSTS.", fg="yellow", err=True)
+    os.environ["CLOSEDWON_HOSTS"] = ",".join(word for word in named if word)
+    return boot()
 
 
 def init(

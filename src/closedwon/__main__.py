@@ -1,0 +1,5 @@
+"""`python -m closedwon` is the command line."""
+
+from closedwon.site.cli import main
+
+main()

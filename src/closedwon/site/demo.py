@@ -1,0 +1,234 @@
+"""The example company as a workspace: made once, then served; one login for each role."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from closedwon.base.errors import Invalid, NotReady
+
+Say = Callable[[str], Any]
+LOGINS = ".demo-logins"
+"""Written last: where it is, the demo is complete."""
+WORDS = ["amber", "birch", "cedar", "coral", "delta", "ember", "fjord", "grove", "harbor", "indigo", "juniper", "kestrel", "lagoon", "maple", "nectar", "orchid", "pepper", "quartz", "raven", "saffron"]
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who signs in to the demo, and as what."""
+
+    role: str
+    email: str
+    password: str
+    name: str
+
+
+def make(folder: Path, *, reset: bool, say: Say) -> list[Login]:
+    """Make the demo's workspace, or take it as it is; gives its logins. What was begun and not finished is made anew."""
+    folder = folder.resolve()
+    done = folder / LOGINS
+    if reset or ((folder / "closedwon.toml").exists() and not done.exists()):
+        _throw_away(folder)
+    if done.exists():
+        _boot(folder)
+        from closedwon.site.commands import migrate
+
+        migrate()
+        return [Login(**row) for row in json.loads(done.read_text())]
+    start = time.monotonic()
+    settings = _create(folder, say)
+    _fill(folder, settings, say)
+    logins = _logins(settings.as_of, say)
+    handle = os.open(done, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as out:
+        json.dump([asdict(row) for row in logins], out, indent=1)
+    say(f"The example company is ready in {folder} ({time.monotonic() - start:.0f} s).")
+    return logins
+
+
+def _throw_away(folder: Path) -> None:
+    from closedwon.workspace import load
+
+    if not folder.exists():
+        return
+    if not load(folder).settings.demo:
+        raise Invalid(f"{folder} is a workspace of its own, not a demo.", mend="Choose another folder with --dir.")
+    shutil.rmtree(folder)
+
+
+def _boot(folder: Path) -> None:
+    from closedwon.workspace import load, use
+    from closedwon.workspace.boot import boot
+
+    use(load(folder))
+    boot()
+
+
+def _create(folder: Path, say: Say) -> Any:
+    from closedwon.generate.settings import load as generator_settings
+    from closedwon.site.commands import create_workspace, workspace_text
+
+    settings = generator_settings()
+    say(f"Making {settings.company} in {folder} ...")
+    create_workspace(
+        folder, workspace_text(settings.company, settings.currency, settings.time_zone, settings.fiscal_start_month, demo=True)
+    )
+    return settings
+
+
+def _fill(folder: Path, settings: Any, say: Say) -> None:
+    from closedwon.crm.actions import import_source
+    from closedwon.generate.company import generate
+    from closedwon.people import actions as people
+    from closedwon.people.acting import cli_actor
+
+    by = cli_actor()
+    source = folder / "source"
+    rows = generate(settings, source)
+    say(f"  generated {sum(rows.values()):,} rows")
+    import_source(source, by=by)
+    say("  imported them")
+    people.refresh_identities(by=by)
+
+
+def _logins(today: date, say: Say) -> list[Login]:
+    from closedwon.people import actions as people
+    from closedwon.people.acting import cli_actor
+    from closedwon.people.facts import facts_rows
+
+    by = cli_actor()
+    tables = {name: facts_rows(name) for name in ("users", "positions", "position_holders", "hierarchy")}
+    made = []
+    for part, roles, person, region in cast(tables, today):
+        password = f"{secrets.choice(WORDS)}-{secrets.choice(WORDS)}-{secrets.token_hex(3)}"
+        email = (person or {}).get("email") or f"{part.split(',')[0].lower().replace(' ', '.')}@example.com"
+        name = (person or {}).get("name") or part.capitalize()
+        user = people.add(email, by=by, name=name, person_id=(person or {}).get("id", ""), password=password, roles=roles, region=region)
+        if "comp-admin" in roles:
+            people.grant(user, "pay", by=by, reason="comp admin of the demo")
+        made.append(Login(part, user.email, password, user.name))
+    say(f"  {len(made)} logins, one for each role")
+    return made
+
+
+def cast(tables: dict[str, list[dict[str, Any]]], today: date) -> list[tuple[str, list[str], dict[str, Any] | None, str]]:
+    """Who of the company plays which part: (part, roles, person, region); a line of command from the top to one rep."""
+    users = {row["id"]: row for row in tables["users"] if row["active"] is not False}
+    sits = {}
+    for row in sorted(tables["position_holders"], key=lambda row: (row["position_id"], row["since"])):
+        if row["since"] <= today < (row["until"] or date.max) and row["user_id"] in users and not row["is_interim"]:
+            sits[row["position_id"]] = users[row["user_id"]]
+    below: dict[str | None, list[str]] = {}
+    for row in sorted(tables["hierarchy"], key=lambda row: row["position_id"]):
+        if row["kind"] == "sales" and row["since"] <= today < (row["until"] or date.max):
+            below.setdefault(row["parent_id"], []).append(row["position_id"])
+    line = _line(below, sits)
+    words = [("CRO", ["executive", "manager"]), ("VP", ["manager"]), ("director", ["manager"]), ("manager", ["manager"]), ("rep", ["rep"])]
+    picked = words[: len(line) - 1] + words[-1:] if len(line) < len(words) else words
+    chosen = [(part, roles, sits[seat], "") for (part, roles), seat in zip(picked, line, strict=False)]
+    staff = [
+        ("sales ops", "sales-ops"),
+        ("deal desk", "deal-desk"),
+        ("comp admin", "comp-admin"),
+        ("finance", "finance"),
+        ("enablement", "enablement"),
+    ]
+    regional = None
+    for part, role in staff:
+        named = sorted((row for row in users.values() if row["role"] == part), key=lambda row: row["id"])
+        head = next((row for row in named if part != "sales ops" or not row["region"]), named[0] if named else None)
+        chosen.append((part, [role], head, ""))
+        regional = regional or next((row for row in named if part == "sales ops" and row is not head and row["region"]), None)
+    if regional:
+        chosen.append((f"sales ops, {regional['region']} only", ["sales-ops"], regional, regional["region"]))
+    return [*chosen, ("admin", ["admin"], None, ""), ("auditor", ["auditor"], None, "")]
+
+
+def _line(below: dict[str | None, list[str]], sits: dict[str, dict[str, Any]]) -> list[str]:
+    """Seats from the top to one rep, each filled, taking at every step the seat with the most filled seats under it."""
+
+    def size(seat: str) -> int:
+        return 1 + sum(size(child) for child in below.get(seat, []) if child in sits)
+
+    line: list[str] = []
+    at: str | None = None
+    while filled := [seat for seat in below.get(at, []) if seat in sits]:
+        at = max(filled, key=lambda seat: (size(seat), -filled.index(seat)))
+        line.append(at)
+    return line
+
+
+def run(folder: Path, logins: list[Login], *, host: str, port: int, say: Say, serve: bool) -> None:
+    """Print the logins, run site and worker as children, and stop both on Ctrl-C or when one of them ends."""
+    folder = folder.resolve()
+    if serve:
+        _free(host, port)
+    wide = max(len(row.role) for row in logins), max(len(row.email) for row in logins)
+    say("")
+    say(f"  {'sign in as':{wide[0]}}  {'e-mail':{wide[1]}}  password")
+    for row in logins:
+        say(f"  {row.role:{wide[0]}}  {row.email:{wide[1]}}  {row.password}")
+    say("")
+    if not serve:
+        return
+    base = [sys.executable, "-m", "closedwon", "--workspace", str(folder)]
+    with subprocess.Popen([*base, "worker"]) as worker, subprocess.Popen([*base, "serve", "--port", str(port), "--host", host]) as site:
+        children = [site, worker]
+
+        def end(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGTERM, end)
+        try:
+            if _answers(port, site):
+                say(f"\n  Open http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}/   (Ctrl-C stops it)\n")  # noqa: S104
+            while all(child.poll() is None for child in children):
+                time.sleep(0.3)
+        except KeyboardInterrupt:
+            say("Stopping ...")
+        finally:
+            _stop(children)
+
+
+def _free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise NotReady(f"Port {port} of {host} cannot be used: {error.strerror}.", mend="Choose another with --port.") from error
+
+
+def _answers(port: int, site: subprocess.Popen[bytes]) -> bool:
+    """Wait until the site takes connections, at most a minute."""
+    for _ in range(300):
+        if site.poll() is not None:
+            return False
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return True
+        time.sleep(0.2)
+    return False
+
+
+def _stop(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+    for child in children:
+        try:
+            child.wait(20)
+        except subprocess.TimeoutExpired:
+            child.kill()

@@ -1,0 +1,88 @@
+"""Running the site and the worker: each is one process that stops cleanly on SIGTERM and Ctrl-C."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from typing import Any
+
+from closedwon.base.errors import NotReady
+from closedwon.workspace import Workspace
+
+
+def check_migrations(workspace: Workspace) -> None:
+    """Raise NotReady where the database is not of this version's shape; it names the command that mends it."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        raise NotReady(
+            f"The database of {workspace.path} lacks {len(plan)} migration(s) of this version of closedwon.",
+            mend=f"Back it up and apply them with: closedwon --workspace {workspace.path} upgrade",
+        )
+    unknown = set(executor.loader.applied_migrations) - set(executor.loader.graph.nodes)
+    ours = sorted(".".join(key) for key in unknown if key[0] in {"people", "audit", "jobs", "policies", "facts", "crm", "forecast"})
+    if ours:
+        raise NotReady(
+            f"The database was written by a newer closedwon ({ours[-1]}).", mend="Install that version, or restore an older backup."
+        )
+
+
+def serve_site(workspace: Workspace, host: str, port: int, threads: int) -> None:
+    """Serve the site until it is told to stop."""
+    check_migrations(workspace)
+    from django.core.wsgi import get_wsgi_application
+    from django.db import connections
+    from waitress.server import create_server
+
+    connections.close_all()
+    proxy = os.environ.get("CLOSEDWON_TRUSTED_PROXY", "")
+    options: dict[str, Any] = {"threads": threads, "ident": None, "channel_timeout": 120, "max_request_body_size": 3 * 1024**3}
+    if proxy:
+        options |= {
+            "trusted_proxy": proxy,
+            "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto",
+            "clear_untrusted_proxy_headers": True,
+        }
+    try:
+        server = create_server(get_wsgi_application(), host=host, port=port, **options)
+    except OSError as error:
+        raise NotReady(f"Port {port} of {host} cannot be used: {error.strerror or error}.", mend="Choose another with --port.") from error
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        server.run()
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    finally:
+        server.close()
+
+
+def work(workspace: Workspace) -> None:
+    """Run jobs and schedules until told to stop; a job that runs is finished first."""
+    check_migrations(workspace)
+    _recover()
+    from django_q.cluster import Cluster
+
+    os.register_at_fork(after_in_child=_die_with_parent)
+    cluster = Cluster()
+    cluster.start()
+    cluster.sentinel.join()
+
+
+def _recover() -> None:
+    """Take up again what a worker that died left half done."""
+    from closedwon.jobs import actions
+
+    recover = getattr(actions, "recover", None)
+    if recover is not None:
+        recover()
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends, so that a killed worker leaves none of its children at work."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
