@@ -1,0 +1,145 @@
+"""How policy text becomes values: TOML with exact decimals, unknown keys refused, every mistake with its file and line."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from closedwon.base.errors import Problem
+
+MAX_TEXT = 2_000_000
+
+
+class PolicyModel(BaseModel):
+    """A frozen value of policy text; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+def _ppm(value: Any) -> int:
+    """A percentage as people write it ("25%", "12.5 %") as parts per million."""
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*([+-]?\d{1,6}(?:\.\d{1,4})?)\s*%\s*", value)):
+        return int(Decimal(found[1]) * 10_000)
+    raise ValueError('write a percentage in quotes, such as "25%" or "12.5%"')
+
+
+Percent = Annotated[int, BeforeValidator(_ppm)]
+"""A percentage in text, held as parts per million."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_text(text: str, model: type[Model], file: str | None = None) -> tuple[Model | None, list[Problem]]:
+    """The value that the text stands for, or every problem in it with its line and the mend."""
+    if len(text) > MAX_TEXT:
+        return None, [Problem("the text is too long to be a policy", file, mend=f"Keep it under {MAX_TEXT} characters")]
+    try:
+        given = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        line, column = (int(found[1]), int(found[2])) if found else (None, None)
+        return None, [Problem(f"this is not TOML: {re.sub(r' [(]at line.*', '', str(error))}", file, line, column)]
+    try:
+        return model.model_validate(given), []
+    except ValidationError as error:
+        return None, [_problem(item, text, file, model) for item in error.errors()]
+
+
+def _problem(item: Any, text: str, file: str | None, model: type[BaseModel]) -> Problem:
+    where = [part for part in item["loc"] if part != "[key]"]
+    message, mend = str(item["msg"]).removeprefix("Value error, "), None
+    if item["type"] == "extra_forbidden":
+        message = f"unknown key {where[-1]!r}"
+        mend = _nearest(str(where[-1]), model)
+    elif item["type"] == "missing":
+        message = f"{where[-1]!r} is missing"
+    return Problem(message, file, line_of(text, where), field=".".join(map(str, where)), mend=mend)
+
+
+def _nearest(key: str, model: type[BaseModel]) -> str | None:
+    from difflib import get_close_matches
+
+    names = {name for part in _models(model) for name in part.model_fields}
+    near = get_close_matches(key, names, 1)
+    return f"Did you mean {near[0]!r}?" if near else None
+
+
+def _models(model: type[BaseModel], seen: set[type] | None = None) -> Iterator[type[BaseModel]]:
+    seen = seen if seen is not None else set()
+    if model in seen:
+        return
+    seen.add(model)
+    yield model
+    for field in model.model_fields.values():
+        for part in _classes(field.annotation):
+            yield from _models(part, seen)
+
+
+def _classes(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _classes(part)
+
+
+def line_of(text: str, where: list[str | int]) -> int | None:
+    """The line of a place in the text: follows table headers, array items and keys as far as it can."""
+    lines = text.splitlines()
+    at, names = 0, [part for part in where if isinstance(part, str)]
+    count = next((part for part in where if isinstance(part, int)), None)
+    if not names:
+        return None
+    header = re.compile(rf"\s*\[\[?\s*{re.escape(names[0])}\b")
+    heads = [n for n, line in enumerate(lines) if header.match(line)]
+    if heads:
+        at = heads[min(count or 0, len(heads) - 1)]
+        exact = [n for n in heads if all(name in lines[n] for name in names[1:2])]
+        at = exact[0] if exact and count is None else at
+    for name in reversed(names):
+        key = re.compile(rf"(?:^|[{{,\s\"'.\[]){re.escape(name)}[\"']?\s*(?:=|\.|\])")
+        for n in range(at, len(lines)):
+            if n > at and heads and re.match(r"\s*\[", lines[n]) and n not in heads:
+                break
+            if key.search(lines[n]):
+                return n + 1
+    return at + 1 if heads else None
+
+
+def digest(text: str) -> str:
+    """The sha256 of a policy's text with its line ends made plain."""
+    return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
+
+
+def changes(before: Any, after: Any, path: str = "") -> list[str]:
+    """What differs between two parsed texts, in words, one line each."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        made = []
+        for key in [*before, *(key for key in after if key not in before)]:
+            inner = f"{path}.{key}" if path else str(key)
+            if key not in after:
+                made.append(f"{inner} is removed (was {_short(before[key])})")
+            elif key not in before:
+                made.append(f"{inner} is added: {_short(after[key])}")
+            else:
+                made += changes(before[key], after[key], inner)
+        return made
+    if isinstance(before, list) and isinstance(after, list) and all(isinstance(item, dict) for item in [*before, *after]):
+        return changes(_keyed(before), _keyed(after), path)
+    return [] if before == after else [f"{path} goes from {_short(before)} to {_short(after)}"]
+
+
+def _keyed(items: list[dict[str, Any]]) -> dict[str, Any]:
+    names = ("name", "id", "key", "table")
+    keyed = {str(next((item[n] for n in names if n in item), at + 1)): item for at, item in enumerate(items)}
+    return keyed if len(keyed) == len(items) else {str(at + 1): item for at, item in enumerate(items)}
+
+
+def _short(value: Any) -> str:
+    text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+    return text if len(text) <= 80 else text[:77] + "…"
