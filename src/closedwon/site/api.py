@@ -10,7 +10,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.urls import reverse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -42,7 +41,7 @@ def _closedwon_error(_request: HttpRequest, error: ClosedwonError) -> HttpRespon
 
 @api.exception_handler(AuthenticationError)
 def _not_signed_in(_request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
-    mend = f"Send a token as Authorization: Bearer ...; make one under {reverse('people:tokens')}."
+    mend = "Send a token as `Authorization: Bearer cw_...`; make one under Settings, API tokens."
     response = problem(401, "Not signed in", "The call carries no valid token and no session.", mend=mend)
     response.headers["WWW-Authenticate"] = "Bearer"
     return response

@@ -1,6 +1,7 @@
 """Visibility against a second reading of the same rules: one deal and one person at a time, in plain Python."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -67,15 +68,19 @@ def companies(draw):
     for deal in DEALS:
         at = [instant(draw(days)), instant(draw(days)) + timedelta(hours=30), datetime(9999, 12, 31, tzinfo=UTC)]
         at.sort()
-        for begin, end in zip(at, at[1:], strict=False):
+        for begin, end in pairwise(at):
             states.append({
                 "opportunity_id": deal, "valid_from": begin, "valid_until": end, "owner_id": draw(st.sampled_from(PEOPLE)),
                 "account_id": draw(st.sampled_from(["a1", "a2", "a3"])), "region": draw(st.sampled_from(["EMEA", "AMER", None])), "is_deleted": False,
             })  # fmt: skip
     states = [row for row in states if row["valid_from"] < row["valid_until"]]
-    dated = lambda key, ids: [
-        {key: draw(st.sampled_from(ids)), "user_id": draw(st.sampled_from(PEOPLE)), **draw(spans)} for _ in range(draw(st.integers(0, 4)))
-    ]  # noqa: E731
+
+    def dated(key, ids):
+        return [
+            {key: draw(st.sampled_from(ids)), "user_id": draw(st.sampled_from(PEOPLE)), **draw(spans)}
+            for _ in range(draw(st.integers(0, 4)))
+        ]
+
     splits = [{**row, "split_type": "revenue", "share_ppm": 1} for row in dated("opportunity_id", DEALS)]
     regions = [{"id": seat, "name": seat, "region": draw(st.sampled_from(["EMEA", "AMER", None]))} for seat in SEATS]
     return {
@@ -206,9 +211,10 @@ def test_today_and_the_past_tree(ws):
     }
     write(**company)
     before = closing_cutoff(DAY - timedelta(days=1))
-    sees = lambda who, org: bool(
-        visible_deals(scope(Actor(who, person_id=who, roles=frozenset({"manager"})), cutoff=before, org=org), cutoff=before)
-    )  # noqa: E731
+
+    def sees(who, org):
+        return bool(visible_deals(scope(Actor(who, person_id=who, roles=frozenset({"manager"})), cutoff=before, org=org), cutoff=before))
+
     assert (sees("boss", "as-was"), sees("next", "as-was")) == (True, False)
     assert (sees("boss", "as-is"), sees("next", "as-is")) == (False, True)
 
