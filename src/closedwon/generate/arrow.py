@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,7 @@ _TYPES: dict[str, pa.DataType] = {
     "decimal": pa.decimal128(18, 6),
     "number": pa.float64(),
 }
-Values = pa.Array | pa.ChunkedArray | Array | list[Any]
+Values: TypeAlias = pa.Array | pa.ChunkedArray | Array | list[Any]
 
 
 def schema_of(columns: tuple[Column, ...], custom: tuple[str, ...] = ()) -> pa.Schema:
@@ -101,19 +101,15 @@ class Writer:
 def _column(values: Values | None, kind: pa.DataType, size: int) -> pa.Array:
     if values is None:
         return pa.nulls(size, kind)
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    if not isinstance(values, pa.Array):
-        values = pa.array(values, from_pandas=False)
-    if values.type == kind:
-        return values
-    if pa.types.is_date32(kind) and pa.types.is_integer(values.type):
-        return values.cast(pa.int32()).view(pa.date32()) if not values.null_count else values.cast(pa.int32()).cast(pa.date32())
-    if pa.types.is_timestamp(kind) and pa.types.is_integer(values.type):
-        return values.cast(pa.int64()).cast(kind)
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    made: Any = whole if isinstance(whole, pa.Array) else pa.array(whole)
+    if made.type == kind:
+        return made
+    if pa.types.is_date32(kind) and pa.types.is_integer(made.type):
+        return made.cast(pa.int32()).cast(pa.date32())
     if pa.types.is_decimal(kind):
-        return values.cast(pa.int32()).cast(kind)
-    return values.cast(kind)
+        return made.cast(pa.int32()).cast(kind)
+    return made.cast(kind)
 
 
 def masked(values: Array, present: Array) -> pa.Array:

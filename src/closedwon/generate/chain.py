@@ -56,7 +56,7 @@ class Market:
         weekday = (days + 3) % 7
         back = days - np.maximum(weekday - 4, 0)
         start = fiscal.month_start(quarter, np.minimum(part, 2))
-        return np.where(back >= start, back, days)
+        return np.asarray(np.where(back >= start, back, days))
 
     def countries(self, rng: np.random.Generator, pool: Array) -> Array:
         """A country for each account by its region's shares."""
@@ -80,6 +80,11 @@ class Market:
             "partner": partner, "n_activities": np.minimum(rng.poisson(2.9, n), 7).astype(np.int8),
         }  # fmt: skip
 
+    def pushes(self, rng: np.random.Generator, n: int) -> Array:
+        """How many quarters each deal will be pushed; such deals also live longer."""
+        shares = np.array(self.world.settings.shape.push_shares)
+        return rng.choice(4, n, p=shares / shares.sum())
+
     def odds(self, deals: Columns, base: Array, z: Array) -> Array:
         """The true probability of winning from the stated features."""
         win = self.world.settings.win
@@ -91,7 +96,7 @@ class Market:
             win["competitor"] * deals["competitor"] + win["partner"] * deals["partner"] + win["active_start"] * (deals["n_activities"] >= 4)
         )
         logit += win["industry_fit"] * (deals["industry"] <= 1)
-        return 1 / (1 + np.exp(-logit))
+        return np.asarray(1 / (1 + np.exp(-logit)))
 
     def new_logos(self, rng: np.random.Generator, n: int) -> Columns:
         """New-logo deals that exist by today, with their outcome."""
@@ -104,10 +109,12 @@ class Market:
             segment = pool % len(self.kinds)
             quarter = rng.choice(self.quarters, m, p=self.quarter_weight)
             closes = self.close_day(rng, quarter)
-            cycle = np.maximum(7, self.cycle[segment] * np.exp(rng.normal(0, 0.5, m)))
+            pushes = self.pushes(rng, m)
+            cycle = np.maximum(7, self.cycle[segment] * np.exp(rng.normal(0, 0.5, m)) * (0.7 + 0.5 * pushes))
             created = (closes - cycle).astype(np.int64)
             z = rng.normal(0, 1, m)
             part = {
+                "pushes": pushes,
                 "pool": pool,
                 "T": closes,
                 "C": created,
@@ -124,7 +131,8 @@ class Market:
         self._not_before_hire(deals)
         deals["prob"] = self.odds(deals, self.base[deals["pool"] % len(self.kinds)], deals.pop("z"))
         deals["won"] = rng.random(n) < deals["prob"]
-        self._miss(rng, deals)
+        deals["plan"] = self.lose_early(rng, deals)
+        deals["frozen"] = self.miss(rng, deals, np.full(n, world.today + 9999))
         services = rng.random(n) < 0.12
         deals["services"] = np.where(services, deals["arr"] * rng.uniform(0.05, 0.2, n), 0.0)
         deals["term"] = self.terms(rng, n)
@@ -134,14 +142,28 @@ class Market:
         hired = self.staff.stint_since[deals["stint"]] + 1
         deals["C"] = np.where(hired < np.minimum(deals["T"] - 5, self.world.today - 2), np.maximum(deals["C"], hired), deals["C"])
 
-    def _miss(self, rng: np.random.Generator, deals: Columns) -> None:
-        """The missed quarter: in one region, won deals of that quarter close a quarter later."""
+    def lose_early(self, rng: np.random.Generator, deals: Columns) -> Array:
+        """Lost deals end before their time; returns the day for which each deal was planned."""
+        n = len(deals["T"])
+        cycle = deals["T"] - deals["C"]
+        planned = np.where(
+            deals["won"], deals["T"], deals["C"] + np.minimum((cycle * rng.uniform(0.95, 2.3, n)).astype(np.int64), cycle + 200)
+        )
+        ended = deals["C"] + np.maximum(4, (cycle * rng.uniform(0.35, 1.35, n)).astype(np.int64))
+        deals["T"] = np.where(deals["won"], deals["T"], ended)
+        return planned
+
+    def miss(self, rng: np.random.Generator, deals: Columns, latest: Array) -> Array:
+        """The missed quarter: in one region, won deals of that quarter close a quarter later; returns which."""
         shape = self.world.settings.shape
         region = self.world.regions.index(shape.missed_region) if shape.missed_region in self.world.regions else -1
         hit = (self.world.fiscal.quarter(deals["T"]) == self.missed) & deals["won"] & (deals["pool"] // len(self.kinds) == region)
         hit &= rng.random(len(hit)) < shape.missed_slip_share
-        deals["T"] = np.where(hit, self.close_day(rng, np.full(len(hit), self.missed + 1)), deals["T"])
-        deals["frozen"] = hit
+        later = self.close_day(rng, np.full(len(hit), self.missed + 1))
+        hit &= later < latest
+        deals["T"] = np.where(hit, later, deals["T"])
+        deals["plan"] = np.where(hit, later, deals["plan"])
+        return np.asarray(hit)
 
     def terms(self, rng: np.random.Generator, n: int) -> Array:
         """Contract terms in months."""
@@ -167,8 +189,8 @@ def _initial(market: Market, rng: np.random.Generator, n: int) -> tuple[Columns,
     term = market.terms(rng, n)
     begin = np.full(n, world.begin)
     start = add_months(begin, -(rng.random(n) * term).astype(np.int64) - 1)
-    accounts = {"pool": pool, "industry": rng.choice(8, n).astype(np.int8), "created": start - rng.integers(60, 900, n)}
-    arr = market.size[segment] * np.exp(market.spread[segment] * rng.normal(0, 1, n)) * 1.25
+    accounts: Columns = {"pool": pool, "industry": rng.choice(8, n).astype(np.int8), "created": start - rng.integers(60, 900, n)}
+    arr = market.size[segment] * np.exp(market.spread[segment] * rng.normal(0, 1, n)) * world.settings.customers.initial_size
     contracts = {"account": np.arange(n), "start": start, "end": add_months(start, term), "arr": arr, "term": term, "by": np.full(n, -1)}
     accounts["home"] = market.staff.stint_seat[market.staff.draw(pool, begin, rng.random(n))]
     return accounts, contracts
@@ -263,21 +285,28 @@ def _expansions(market: Market, rng: np.random.Generator, accounts: Columns, cur
     closes = market.close_day(rng, world.fiscal.quarter(rough))
     account = current["account"][which]
     segment = accounts["pool"][account] % len(market.kinds)
-    created = closes - np.maximum(6, 0.62 * market.cycle[segment] * np.exp(rng.normal(0, 0.5, n))).astype(np.int64)
+    pushes = market.pushes(rng, n)
+    created = closes - np.maximum(6, (0.45 + 0.32 * pushes) * market.cycle[segment] * np.exp(rng.normal(0, 0.5, n))).astype(np.int64)
     keep = (created < world.today - 1) & (closes > current["start"][which] + 20) & (closes < current["end"][which] - 15)
-    which, closes, account, created = which[keep], closes[keep], account[keep], created[keep]
+    which, closes, account, created, pushes = which[keep], closes[keep], account[keep], created[keep], pushes[keep]
     n = len(which)
     deals = _customer_deal(market, rng, accounts, account, created)
     z = rng.normal(0, 1, n)
     logit = np.log(rules.expansion_win / (1 - rules.expansion_win))
     deals["prob"] = market.odds(deals, np.full(n, logit), z)
     won = rng.random(n) < deals["prob"]
-    value = current["arr"][which] * rules.expansion_size * np.exp(rng.normal(-0.18, 0.6, n))
+    deals |= {"T": closes, "won": won, "pushes": pushes}
+    deals["plan"] = market.lose_early(rng, deals)
+    deals["frozen"] = market.miss(rng, deals, current["end"][which] - 15)
+    value = current["arr"][which] * rules.expansion_size * np.exp(rng.normal(-0.1, 0.45, n))
     services = rng.random(n) < 0.14
-    deals |= {"T": closes, "won": won, "kind": np.where(services, SERVICES, EXPANSION).astype(np.int8), "base": np.zeros(n)}
+    deals |= {"kind": np.where(services, SERVICES, EXPANSION).astype(np.int8), "base": np.zeros(n)}
     deals |= {"arr": np.where(services, 0.0, value), "services": np.where(services, value * 0.6, 0.0), "contract": which + offset}
-    deals |= {"term": np.maximum(1, (current["end"][which] - closes) // 30), "start": add_months(closes, np.ones(n, dtype=np.int64))}
-    done = won & (closes < world.today)
+    deals |= {
+        "term": np.maximum(1, (current["end"][which] - deals["T"]) // 30),
+        "start": add_months(deals["T"], np.ones(n, dtype=np.int64)),
+    }
+    done = won & (deals["T"] < world.today)
     return deals, current["arr"] + np.bincount(which[done], deals["arr"][done], len(count))
 
 
@@ -296,6 +325,7 @@ def _renewals(
     timing = rng.random(n)
     shift = np.where(timing < 0.12, -rng.integers(35, 75, n), np.where(timing > 0.90, rng.integers(3, 30, n), -rng.integers(0, 25, n)))
     deals["T"] = np.maximum(due + shift, deals["C"] + 6)
+    deals |= {"plan": deals["T"], "pushes": np.zeros(n, dtype=np.int64)}
     deals["prob"] = np.clip(market.renew[segment] + 0.03 * (deals["n_contacts"] - 1.5) - 0.03 * deals["competitor"], 0.02, 0.995)
     deals["won"] = rng.random(n) < deals["prob"]
     fate = rng.random(n)

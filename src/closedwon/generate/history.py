@@ -36,7 +36,6 @@ def live(world: World, staff: Staff, rng: np.random.Generator, deals: Columns) -
     end = np.maximum(end, born + 3 * DAY)
     deleted = _deletions(world, rng, deals, born, end)
     horizon = np.minimum(world.horizon, deleted)
-    won = deals["won"]
     stage, reopened = _stages(world, rng, deals, born, end)
     stage_now = stage.settle(horizon)
     closed_now = (stage_now == WON) | (stage_now == LOST)
@@ -127,12 +126,10 @@ def _guess(world: World, rng: np.random.Generator, quarter: Array) -> Array:
 
 def _close_dates(world: World, rng: np.random.Generator, deals: Columns, born: Array, end: Array) -> tuple[Path, Array, Path]:
     n, shape, fiscal = len(born), world.settings.shape, world.fiscal
-    true_day, created = deals["T"].astype(np.int64), deals["C"].astype(np.int64)
+    ends, true_day, created = deals["T"].astype(np.int64), deals["plan"].astype(np.int64), deals["C"].astype(np.int64)
     quarter, first = fiscal.quarter(true_day), fiscal.quarter(created + 5)
     renewal = deals["kind"] == RENEWAL
-    wanted = rng.choice(4, n, p=np.array(shape.push_shares) / sum(shape.push_shares))
-    wanted = np.where(deals["frozen"], np.maximum(wanted, 1), wanted)
-    wanted = np.where(renewal, 0, wanted)
+    wanted = np.where(deals["frozen"], np.maximum(deals["pushes"], 1), deals["pushes"])
     count = np.minimum(wanted, np.maximum(quarter - first, 0))
     at, values = np.full((n, 5), NEVER), np.zeros((n, 6), dtype=np.int64)
     current = np.maximum(_guess(world, rng, quarter - count), created + 7)
@@ -156,7 +153,8 @@ def _close_dates(world: World, rng: np.random.Generator, deals: Columns, born: A
     when = np.where(late, np.minimum(current + rng.integers(-8, 4, n), true_day - 1), middle)
     values[:, 4] = np.where(moves, np.maximum(true_day + rng.integers(-1, 8, n), when + 1), current)
     at[:, 3] = np.where(moves, instants(rng, np.maximum(when, created + 1)), NEVER)
-    at[:, 4], values[:, 5] = end, true_day
+    at[at >= end[:, None]] = NEVER
+    at[:, 4], values[:, 5] = end, ends
     at[:, :4] = in_order(at[:, :4], end)
     cause = np.where(count > 0, rng.integers(1, 6, n), 0)
     cause = np.where(deals["frozen"], 6, cause)
@@ -257,6 +255,7 @@ def _owners(world: World, staff: Staff, rng: np.random.Generator, deals: Columns
     successor = staff.stint_next[stint]
     takes = (successor >= 0) & (staff.stint_until[stint] < OPEN)
     handed = staff.stint_since[np.maximum(successor, 0)] * DAY + 17 * HOUR
+    takes &= staff.stint_user[np.maximum(successor, 0)] != staff.stint_user[stint]
     takes &= (handed > born + DAY) & (handed < end - DAY)
     move = ~takes & (rng.random(n) < world.settings.shape.owner_move_share) & (end - born > 12 * DAY)
     moved = born + ((end - born) * rng.uniform(0.1, 0.8, n)).astype(np.int64)

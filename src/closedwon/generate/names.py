@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 COMPANY_FIRST = """Alder Amber Anchor Apex Arbor Argent Ascent Aspen Atlas Aurora Axiom Azure Basalt Beacon Birch Blue Bold Borealis Bramble
 Bright Cadence Calder Canyon Cardinal Cascade Cedar Cinder Citrus Clear Cobalt Compass Copper Coral Corner Crescent Crest Crown Cypress
 Delta Dover Drift Dune Eagle Echo Elm Ember Equinox Evergreen Falcon Fern Field First Flint Forge Fox Frontier Garnet Gate Glacier Global
@@ -25,7 +27,7 @@ LEGAL_FORMS = {
     "FR": ["SA", "SAS"], "NL": ["B.V.", "N.V."], "JP": ["K.K.", "G.K."], "IN": ["Pvt. Ltd.", "Ltd."], "AU": ["Pty Ltd", "Ltd"],
 }  # fmt: skip
 DOMAINS = {"US": "com", "CA": "ca", "GB": "co.uk", "DE": "de", "FR": "fr", "NL": "nl", "JP": "co.jp", "IN": "in", "AU": "com.au"}
-CITIES = {
+CITIES: dict[str, list[tuple[Any, ...]]] = {
     "US": [("New York", "NY", 40.71, -74.01), ("Chicago", "IL", 41.88, -87.63), ("Austin", "TX", 30.27, -97.74), ("Seattle", "WA", 47.61, -122.33),
            ("Boston", "MA", 42.36, -71.06), ("Denver", "CO", 39.74, -104.99), ("Atlanta", "GA", 33.75, -84.39), ("San Diego", "CA", 32.72, -117.16)],
     "CA": [("Toronto", "ON", 43.65, -79.38), ("Montréal", "QC", 45.50, -73.57), ("Vancouver", "BC", 49.28, -123.12)],

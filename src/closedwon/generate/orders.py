@@ -43,7 +43,7 @@ def _bookings(batch: Batch, out: Writer) -> None:
         "order_id": order, "line": np.ones(len(row), dtype=np.int64), "opportunity_id": batch.opportunities(row),
         "account_id": batch.accounts(deals["account"][row]), "sold_to": batch.accounts(deals["account"][row]), "bill_to": batch.accounts(deals["account"][row]),
         "kind": pick(pa.array(["new", "expansion", "services", "renewal", "contraction"]), code), "signed_at": now["end"][row], "booked_on": booked,
-        "accepted_at": accepted, "effective_start": start, "effective_end": end, "net_arr_minor": net, "renewal_base_minor": base,
+        "accepted_at": accepted, "effective_start": start, "effective_end": end - 1, "net_arr_minor": net, "renewal_base_minor": base,
         "first_year_minor": arr, "exit_arr_minor": arr, "tcv_minor": now["tcv"][row], "one_time_minor": now["services"][row],
         "currency": batch.pool("currency", now["currency"][row]), "owner_id": pick(batch.stint_users, now["stint"][row]),
         "payment_terms": pick(pa.array(["Net 30", "Net 45", "Net 60"]), rng.choice(3, len(row), p=[0.78, 0.14, 0.08])),
@@ -57,7 +57,7 @@ def _bookings(batch: Batch, out: Writer) -> None:
     share = np.minimum(12, months[which] - 12 * year)
     out.add("booking_years", {
         "order_id": order.take(pa.array(which)), "line": np.ones(len(which), dtype=np.int64), "year_no": year + 1, "start_date": begins,
-        "end_date": stops, "amount_minor": arr[which] * share // 12,
+        "end_date": stops - 1, "amount_minor": arr[which] * share // 12,
     })  # fmt: skip
     for event, days in (("invoice", rng.integers(1, 8, len(row))), ("payment", rng.integers(32, 80, len(row)))):
         at = accepted + days * DAY
@@ -84,16 +84,15 @@ def _churn(batch: Batch, out: Writer) -> None:
 
 
 def _contracts(batch: Batch, out: Writer) -> None:
-    contracts, deals, now, rng = batch.book.contracts, batch.book.deals, batch.lives.now, batch.rng
+    contracts, now, rng = batch.book.contracts, batch.lives.now, batch.rng
     n = len(contracts["start"])
     renewal = contracts["renewal"]
     safe = np.maximum(renewal, 0)
     lost = (renewal >= 0) & now["closed"][safe] & ~now["won"][safe] if len(now["closed"]) else np.zeros(n, dtype=bool)
     out.add("contracts", {
         "id": batch.contracts(np.arange(n)), "account_id": batch.accounts(contracts["account"]), "start_date": contracts["start"].astype(np.int64),
-        "end_date": contracts["end"].astype(np.int64), "notice_by": contracts["end"].astype(np.int64) - 60, "auto_renew": rng.random(n) < 0.3,
+        "end_date": contracts["end"].astype(np.int64) - 1, "notice_by": contracts["end"].astype(np.int64) - 60, "auto_renew": rng.random(n) < 0.3,
         "arr_at_end_minor": batch.contract_minor, "currency": batch.pool("currency", batch.currency[contracts["account"]]),
         "renewed_by": batch.contracts(contracts["next"]), "renewal_opportunity_id": batch.opportunities(renewal),
         "cancelled_at": masked(now["end"][safe], lost), "price_hold": rng.random(n) < 0.04,
     })  # fmt: skip
-    del deals

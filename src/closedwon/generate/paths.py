@@ -73,7 +73,7 @@ class Log:
         self.old.append(text(path.values[row, column]))
         self.new.append(text(path.values[row, column + 1]))
 
-    def table(self, opportunity_ids: pa.Array, changed_by: Any, known_late: Array) -> dict[str, Any]:
+    def table(self, opportunity_ids: pa.Array, changed_by: Any, known_late: Array, horizon: int) -> dict[str, Any]:
         """Columns of `opportunity_changes`, by deal, instant and field; `changed_by(rows, instants)` names the author."""
         rows, at, code = np.concatenate(self.rows), np.concatenate(self.at), np.concatenate(self.code)
         rank = np.argsort(np.argsort(self.fields))
@@ -82,11 +82,12 @@ class Log:
         take = pa.array(order)
         same = np.r_[False, (rows[1:] == rows[:-1]) & (at[1:] == at[:-1])]
         position = np.arange(len(rows))
+        known = at + known_late[rows]
         seq = position - np.maximum.accumulate(np.where(same, 0, position))
         return {
             "id": pick(opportunity_ids, rows), "at": at, "field": pick(pa.array(self.fields), code), "seq": seq,
             "old_value": pa.concat_arrays(self.old).take(take), "new_value": pa.concat_arrays(self.new).take(take),
-            "changed_by": changed_by(rows, at), "known_at": at + known_late[rows], "is_reconstructed": np.zeros(len(rows), dtype=bool),
+            "changed_by": changed_by(rows, at), "known_at": np.where(known < horizon, known, at), "is_reconstructed": np.zeros(len(rows), dtype=bool),
         }  # fmt: skip
 
 

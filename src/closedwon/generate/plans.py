@@ -77,7 +77,14 @@ def _partners(world: World, staff: Staff, out: Writer) -> None:
 
 def _seasons(world: World) -> Array:
     weights = np.array(world.settings.shape.quarter_weights)
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
+
+
+def _seen_seasons(world: World, totals: Sums) -> Array:
+    """The share of each quarter of the year, as the finished years had it."""
+    done = totals.until_today[:, : 4 * (world.settings.years - 1)].sum(axis=0).reshape(-1, 4)
+    share = (done / np.maximum(done.sum(axis=1, keepdims=True), 1.0)).mean(axis=0)
+    return np.round(share / share.sum(), 3) if share.sum() > 0 else _seasons(world)
 
 
 def seat_quotas(world: World, staff: Staff, totals: Sums) -> Array:
@@ -85,15 +92,16 @@ def seat_quotas(world: World, staff: Staff, totals: Sums) -> Array:
     quarters = len(totals.quarters)
     table = np.zeros((len(staff.seats), quarters))
     street = _street(world, staff, totals)
+    season = _seen_seasons(world, totals)
     opened = _opened(staff)
     for seat, row in enumerate(staff.seats):
         if row["kind"] != "rep":
             continue
         for index, quarter in enumerate(totals.quarters):
             start = int(world.fiscal.start(np.array([quarter]))[0])
-            if opened[seat] <= start:
+            if opened.get(seat, OPEN) <= start:
                 year = min((quarter - world.first_quarter) // 4, street.shape[1] - 1)
-                table[seat, index] = street[world.segments.index(row["segment"]), year] * _seasons(world)[quarter % 4]
+                table[seat, index] = street[world.segments.index(row["segment"]), year] * season[quarter % 4]
     _roll_up(world, staff, totals, table)
     return np.round(table, -3)
 
@@ -103,7 +111,7 @@ def _roll_up(world: World, staff: Staff, totals: Sums, table: Array) -> None:
     for level, share in zip(("Manager", "Director", "VP", "Chief"), over, strict=True):
         for seat in leaders_of(staff, level):
             for index, quarter in enumerate(totals.quarters):
-                below = [child for child in _children(world, staff, quarter).get(seat, ())]
+                below = _children(world, staff, quarter).get(seat, ())
                 table[seat, index] = sum(table[child, index] for child in below) / (1 + share)
 
 
@@ -192,6 +200,14 @@ def by_region(world: World, staff: Staff, values: Array) -> Array:
     return np.array([values[region == number].sum(axis=0) for number in range(len(world.regions))])
 
 
+def _met(world: World, rng: np.random.Generator, fit: Array, company: Array, done: int) -> Array:
+    """Plans that were met in every finished quarter but the missed one."""
+    for index in range(done):
+        if world.fiscal.label(world.first_quarter + index) != world.settings.shape.missed_quarter:
+            fit[index] = min(fit[index], company[index] * rng.uniform(0.94, 1.0))
+    return fit
+
+
 def _targets(world: World, staff: Staff, totals: Sums) -> list[Row]:
     done = world.quarter - world.first_quarter
     regions = by_region(world, staff, totals.until_today)
@@ -202,6 +218,7 @@ def _targets(world: World, staff: Staff, totals: Sums) -> list[Row]:
     )
     slope, level = np.polyfit(use, np.log(company[use] / season[use]), 1) if len(use) > 2 else (0.0, np.log(max(company.mean(), 1.0)))
     fit = np.exp(level + slope * np.arange(len(totals.quarters))) * season
+    fit = _met(world, world.rng(10), fit, company, done)
     share = regions[:, :done].sum(axis=1) / max(regions[:, :done].sum(), 1.0)
     rows = []
     for plan, factor in (("board", 0.93), ("operating", 0.99), ("stretch", 1.08)):
@@ -272,10 +289,10 @@ def _calls(world: World, staff: Staff, totals: Sums) -> list[Row]:
                 value = final * running * (1 + bias.get(seat, 0.0)) * float(np.exp(rng.normal(0, spread)))
                 user = _leader_at(staff, seat, monday)
                 for category, factor in (("commit", 0.97), ("most_likely", 1.0), ("best_case", 1.12)):
-                    factor = 1.0 + (factor - 1.0) * (1 - week / 13)
+                    width = 1.0 + (factor - 1.0) * (1 - week / 13)
                     rows.append({
                         "position_id": staff.seats[seat]["id"], "type": MEASURE, "period": world.fiscal.label(quarter), "category": category, "as_of_at": at,
-                        "amount_minor": int(round(value * factor, -3)) * 100, "currency": world.settings.currency,
+                        "amount_minor": int(round(value * width, -3)) * 100, "currency": world.settings.currency,
                         "user_id": ops if absent else user, "on_behalf_of": user if absent else None,
                         "note": "Submitted by sales operations while the leader is away" if absent else None,
                     })  # fmt: skip
@@ -289,16 +306,9 @@ def _leader_at(staff: Staff, seat: int, day: int) -> str:
 
 
 def _locks(world: World, staff: Staff) -> list[Row]:
-    rows = []
-    for quarter in range(world.first_quarter, world.quarter):
-        after = int(world.fiscal.start(np.array([quarter + 1]))[0])
-        for name in ("bookings", "forecast"):
-            rows.append(
-                {
-                    "field": name,
-                    "period": world.fiscal.label(quarter),
-                    "locked_at": (after + 1) * DAY + 16 * HOUR,
-                    "locked_by": staff.id("finance"),
-                }
-            )
-    return rows
+    afters = {q: int(world.fiscal.start(np.array([q + 1]))[0]) for q in range(world.first_quarter, world.quarter)}
+    return [
+        {"field": name, "period": world.fiscal.label(q), "locked_at": (after + 1) * DAY + 16 * HOUR, "locked_by": staff.id("finance")}
+        for q, after in afters.items()
+        for name in ("bookings", "forecast")
+    ]

@@ -159,7 +159,7 @@ def _back_dated(g: Garden, large: str) -> None:
     )
     offset = 31 - (1 if as_date(last).month in (4, 7) else 0)  # 23:40 Pacific: 07:40 UTC next day in winter time, 06:40 in summer time
     signed = offset - (1 if as_date(last).month != 1 else 0) + 40 / 60
-    known = (last + 2) * DAY + int(19.5 * HOUR)
+    known = min((last + 2) * DAY + int(19.5 * HOUR), g.world.horizon - HOUR)
     deal.win(last, hour=signed, known=known, closes=last)
     g.order(deal, "new", last, accepted_at=known)
     quarter = g.world.fiscal.label(g.world.quarter - 1)
@@ -234,7 +234,7 @@ def _channel(g: Garden, large: str) -> None:
               margin_ppm=150_000)  # fmt: skip
         g.note("two resellers on one customer", "deals", "opportunities", deal.id, f"{partner} quotes the same need", DEALS)
     account = g.account("Tidewater Analytics Inc.", g.world.segments[1], industry="Software", employees=640)
-    won = g.day("q", 12)
+    won = g.past("q", 12)
     deal = g.deal(
         "Tidewater Analytics · Marketplace", account, g.rep(g.world.regions[0], g.world.segments[1]), g.day("q-1", 30), won, 88_000
     )
@@ -262,7 +262,7 @@ def _debook(g: Garden, large: str) -> None:
 
 def _no_order(g: Garden) -> None:
     account = g.account("Brightwater Foods Co.", g.world.segments[1], industry="Retail", employees=1_150)
-    won = g.day("q", 5)
+    won = g.past("q", 5)
     deal = g.deal(
         "Brightwater Foods · New Business", account, g.rep(g.world.regions[0], g.world.segments[1], 1), g.day("q-1", 10), won, 72_000
     )

@@ -30,9 +30,9 @@ def _early(g: Garden) -> None:
     )
     old = g.contract(account, due - 365, due, 84_000, "GBP")
     deal = g.renewal("Hollis & Wren · Renewal", account, owner, due - 150, due, 84_000, contract_id=old)
-    won = g.day("q", 9)
+    won = g.past("q", 9)
     deal.change(won - 12, stage=STAGE[5], forecast_category="commit").worth(won - 3, 109_000).win(won)
-    new = g.contract(account, due, due + 365, 109_000, "GBP")
+    new = g.contract(account, due + 1, due + 365, 109_000, "GBP")
     g.rows["contracts"][-2].update(renewed_by=new, renewal_opportunity_id=deal.id)
     g.order(deal, "renewal", won)
     g.note("early renewal with upsell", "renewals", "opportunities", deal.id, f"due {as_date(due)}, won {as_date(won)}, 84k to 109k", PAGE)
@@ -47,7 +47,7 @@ def _late(g: Garden) -> None:
         due + 20, stage=STAGE[6], forecast_category="commit"
     )
     deal.win(due + 40)
-    new = g.contract(account, due, due + 365, 61_000)
+    new = g.contract(account, due + 1, due + 365, 61_000)
     g.rows["contracts"][-2].update(renewed_by=new, renewal_opportunity_id=deal.id)
     g.order(deal, "renewal", due + 40)
     g.note("renewal 40 days late", "renewals", "opportunities", deal.id, f"due {as_date(due)}, won {as_date(due + 40)}", PAGE)
@@ -56,7 +56,7 @@ def _late(g: Garden) -> None:
 def _silent(g: Garden) -> None:
     due = g.day("q-1", 61)
     account = g.account("Tolliver Dental Partners", g.world.segments[0], industry="Healthcare", employees=85)
-    new = g.contract(account, due, due + 365, 18_500, auto_renew=True)
+    new = g.contract(account, due + 1, due + 365, 18_500, auto_renew=True)
     old = g.contract(account, due - 365, due, 18_500, auto_renew=True, renewed_by=new)
     g.note("auto-renewed with no opportunity", "renewals", "contracts", old, f"renewed by {new} without a deal", PAGE)
 
@@ -67,7 +67,7 @@ def _flat(g: Garden) -> None:
     old = g.contract(account, due - 365, due, 96_000)
     deal = g.renewal("Ironwood Staffing · Renewal", account, owner, due - 140, due, 96_000, contract_id=old)
     deal.change(due - 40, stage=STAGE[4], forecast_category="commit").worth(due - 8, 80_000).win(due - 2)
-    new = g.contract(account, due, due + 365, 80_000)
+    new = g.contract(account, due + 1, due + 365, 80_000)
     g.rows["contracts"][-2].update(renewed_by=new, renewal_opportunity_id=deal.id)
     order = g.order(deal, "contraction", due - 2)
     g.add("line_items", id="LIN-S0001", opportunity_id=deal.id, product_id="P-CORE", price_type="recurring", quantity=500, prior_quantity=600,
@@ -104,7 +104,7 @@ def _evergreen(g: Garden) -> None:
 
 
 def _partial(g: Garden) -> None:
-    large, due = g.world.segments[-1], g.day("q", 14)
+    large, due = g.world.segments[-1], g.past("q", 14, 4)
     account, owner = (
         g.account("Ostmark Maschinenbau GmbH", large, "DE", employees=6_100),
         g.rep(g.world.regions[1 % len(g.world.regions)], large, 1),
@@ -112,7 +112,7 @@ def _partial(g: Garden) -> None:
     old = g.contract(account, due - 365, due, 420_000, "EUR")
     deal = g.renewal("Ostmark Maschinenbau · Renewal", account, owner, due - 160, due, 420_000, contract_id=old)
     deal.change(due - 50, stage=STAGE[4], forecast_category="best_case").worth(due - 4, 250_000).win(due + 1)
-    new = g.contract(account, due, due + 365, 250_000, "EUR")
+    new = g.contract(account, due + 1, due + 365, 250_000, "EUR")
     g.rows["contracts"][-2].update(renewed_by=new, renewal_opportunity_id=deal.id)
     order = g.order(deal, "contraction", due + 1)
     g.note("partial churn", "renewals", "bookings", order, "one of three plants left: 420k to 250k", PAGE)

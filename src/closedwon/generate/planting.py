@@ -118,6 +118,10 @@ class Garden:
         quarter = self.world.quarter + int(label[1:] or 0)
         return int(self.world.fiscal.start(np.array([quarter]))[0]) + offset
 
+    def past(self, label: str, offset: int, before: int = 2) -> int:
+        """Such a day, but some days before today at the latest."""
+        return min(self.day(label, offset), self.world.date(before))
+
     def account(self, name: str, segment: str, country: str = "US", **more: Any) -> str:
         """A planted account; returns its id."""
         number = len(self.rows.get("accounts", [])) + 1

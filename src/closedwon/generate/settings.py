@@ -66,6 +66,7 @@ class Customers(_Part):
     """What happens after the first order."""
 
     initial_share: float
+    initial_size: float
     expansions_per_year: float
     expansion_size: float
     expansion_win: float
@@ -150,5 +151,6 @@ def load(file: Path | None = None, **given: Any) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        problems = [Problem(item["msg"], name, field=".".join(map(str, item["loc"]))) for item in error.errors()]
+        places = [(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
+        problems = [Problem(f"{place}: {message}", name, field=place) for place, message in places]
         raise Invalid(f"The generator's settings have {len(problems)} mistake(s).", problems=problems) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class Staff:
     moved: dict[int, tuple[int, int]] = field(default_factory=dict)
     special: dict[str, int] = field(default_factory=dict)
     stints: list[tuple[int, int, int, int]] = field(default_factory=list)
+    overlay: dict[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rng = self.world.rng(1)
@@ -400,6 +402,16 @@ def _transfer(staff: Staff, chains: dict[int, list[tuple[int, int, int]]], perso
     staff.users[user]["segment"] = middle[1]
 
 
+def _planned_seats(staff: Staff, since: date) -> None:
+    """Seats of the hiring plan: in the tree, with nobody in them yet."""
+    for manager in leaders_of(staff, "Manager")[:2]:
+        row = staff.seats[manager]
+        seat = staff.seat("rep", f"AE {row['region']} {row['segment']} to be hired", row["region"], row["segment"], manager)
+        staff.seats[seat]["status"] = "planned"
+        base = {"kind": "sales", "position_id": staff.seats[seat]["id"], "since": since, "until": None}
+        staff.hierarchy.append({**base, "parent_id": staff.seats[manager]["id"]})
+
+
 def fill_overlay(staff: Staff) -> None:
     """Sales engineers, success managers and development reps in a coverage tree of their own."""
     world = staff.world
@@ -428,4 +440,5 @@ def fill_overlay(staff: Staff) -> None:
             base = {"kind": "coverage", "position_id": staff.seats[seat]["id"], "since": start, "until": None}
             staff.hierarchy.append({**base, "parent_id": staff.seats[director]["id"]})
             staff.special.setdefault(f"{kind} {region}", user)
-    staff.overlay = {kind: np.array([n for n, u in enumerate(staff.users) if u["role"] == kind]) for kind in ("SE", "CSM", "SDR")}  # type: ignore[attr-defined]
+    _planned_seats(staff, as_date(world.today - 30))
+    staff.overlay = {kind: np.array([n for n, u in enumerate(staff.users) if u["role"] == kind]) for kind in ("SE", "CSM", "SDR")}

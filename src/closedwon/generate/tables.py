@@ -85,14 +85,13 @@ def company_names(rng: np.random.Generator, numbers: Array, country: Array, coun
 
 def write(batch: Batch, out: Writer) -> None:
     """All tables that follow from one batch."""
-    order = np.argsort(batch.book.deals["C"], kind="stable")
-    del order
     _accounts(batch, out)
     _contacts(batch, out)
     _deals(batch, out)
     _changes(batch, out)
     _lines(batch, out)
     _people_on_deals(batch, out)
+    _account_team(batch, out)
     _splits(batch, out)
     _leads(batch, out)
     _truth(batch, out)
@@ -105,7 +104,7 @@ def _accounts(batch: Batch, out: Writer) -> None:
     limits = np.log(np.array([world.settings.segments[name].employees for name in world.segments], dtype=float))
     employees = np.exp(limits[segment, 0] + rng.random(n) * (limits[segment, 1] - limits[segment, 0])).astype(np.int64)
     employees = np.where(rng.random(n) < 0.03, -1, employees)
-    city_rows = [(code, *city) for code in world.countries for city in names.CITIES[code]]
+    city_rows: list[tuple[Any, ...]] = [(code, *city) for code in world.countries for city in names.CITIES[code]]
     starts = np.array([next(i for i, row in enumerate(city_rows) if row[0] == code) for code in world.countries])
     counts = np.array([len(names.CITIES[code]) for code in world.countries])
     city = starts[accounts["country"]] + (rng.random(n) * counts[accounts["country"]]).astype(np.int64)
@@ -246,7 +245,7 @@ def _activities(batch: Batch, out: Writer) -> Array:
         "opportunity_id": batch.opportunities(row), "contact_id": ids("CON-", contact + 3 * batch.account0),
         "attendees": masked(2 + rng.integers(0, 5, len(row)), kind == 1), "outcome": pick(pa.array(["held", "no answer", "sent"]), kind),
     })  # fmt: skip
-    return np.where(present, at, 0).max(axis=1, initial=0)
+    return np.asarray(np.where(present, at, 0).max(axis=1, initial=0))
 
 
 def _changes(batch: Batch, out: Writer) -> None:
@@ -269,7 +268,7 @@ def _changes(batch: Batch, out: Writer) -> None:
         stint = np.where(at > owner.at[rows, 0], owner.values[rows, 1], owner.values[rows, 0])
         return pick(batch.stint_users, stint)
 
-    out.add("opportunity_changes", log.table(batch.deal_ids, author, late))
+    out.add("opportunity_changes", log.table(batch.deal_ids, author, late, world.horizon))
 
 
 def _lines(batch: Batch, out: Writer) -> None:
@@ -302,7 +301,7 @@ def _lines(batch: Batch, out: Writer) -> None:
 
 
 def _people_on_deals(batch: Batch, out: Writer) -> None:
-    deals, now, rng = batch.book.deals, batch.lives.now, batch.rng
+    deals, rng = batch.book.deals, batch.rng
     row, column = np.nonzero(np.arange(3)[None, :] < deals["n_contacts"][:, None])
     contact = 3 * (deals["account"][row] + batch.account0) + column
     since = deals["C"].astype(np.int64)[row] + column * 4
@@ -321,7 +320,17 @@ def _people_on_deals(batch: Batch, out: Writer) -> None:
         "since": deals["C"][partners].astype(np.int64), "kind": pick(pa.array(["sourced", "influenced", "resale"]), np.where(deals["source"][partners] == 0, 0,
         rng.integers(1, 3, len(partners)))), "is_primary": np.ones(len(partners), dtype=bool), "margin_ppm": rng.integers(8, 25, len(partners)) * 10_000,
     })  # fmt: skip
-    del now
+
+
+def _account_team(batch: Batch, out: Writer) -> None:
+    """A success manager for every customer, from the first contract on."""
+    contracts, managers = batch.book.contracts, batch.staff.overlay["CSM"]
+    customer, first = np.unique(contracts["account"], return_index=True)
+    since = np.minimum(contracts["start"][first].astype(np.int64), batch.world.today - 1)
+    out.add("account_team", {
+        "account_id": batch.accounts(customer), "user_id": pick(batch.users, managers[(customer + batch.account0) % len(managers)]), "since": since,
+        "role": pick(pa.array(["Customer Success Manager"]), np.zeros(len(customer), dtype=np.int64)),
+    })  # fmt: skip
 
 
 def _splits(batch: Batch, out: Writer) -> None:

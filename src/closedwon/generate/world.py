@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
+from closedwon.base.money import digits
 from closedwon.generate import names
 from closedwon.generate.settings import Settings
 from closedwon.generate.timeline import DAY, HOUR, Array, Fiscal, day
-
-DIGITS = {"JPY": 0}
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class World:
     @cached_property
     def scale(self) -> Array:
         """Minor units per major unit of each currency."""
-        return np.array([10 ** DIGITS.get(code, 2) for code in self.currencies], dtype=np.int64)
+        return np.array([10 ** digits(code) for code in self.currencies], dtype=np.int64)
 
     @cached_property
     def plan_rates(self) -> Array:
@@ -95,12 +93,12 @@ class World:
     @cached_property
     def list_rates(self) -> Array:
         """One rate per currency at which prices were set."""
-        return self.plan_rates[: self.settings.years].mean(axis=0)
+        return np.asarray(self.plan_rates[: self.settings.years].mean(axis=0))
 
     def rate_at(self, quarters: Array, currency: Array) -> Array:
         """The plan rate of each row's quarter and currency."""
         year = np.clip((quarters - self.first_quarter) // 4, 0, len(self.plan_rates) - 1)
-        return self.plan_rates[year, currency]
+        return np.asarray(self.plan_rates[year, currency])
 
     def minor(self, usd: Array, currency: Array) -> Array:
         """USD as round amounts in minor units: to the ten, in yen and rupees to the thousand."""
@@ -130,8 +128,3 @@ class World:
             "lost": pa.array(names.LOSS_REASONS), "won": pa.array(names.WON_REASONS), "next": pa.array(names.NEXT_STEPS),
             "competitor": pa.array(names.COMPETITORS), "cause": pa.array(names.SLIP_CAUSES),
         }  # fmt: skip
-
-
-def iso(value: date) -> str:
-    """The date as text."""
-    return value.isoformat()
