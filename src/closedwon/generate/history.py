@@ -98,17 +98,17 @@ def _stages(world: World, rng: np.random.Generator, deals: Columns, born: Array,
     values[:, 4], values[:, 5] = LOST, 3
     at[:, 6] = np.where(regress, fourth + ((at_stage[:, 4] - fourth) * 0.5).astype(np.int64), NEVER)
     values[:, 7] = 3
-    _legal_review(world, rng, at, values)
+    _legal_review(world, rng, at, values, end)
     at[:, 10] = end
     values[:, 11] = np.where(won, WON, LOST)
-    at[:, :10] = in_order(at[:, :10], end)
+    at[:, :10] = in_order(at[:, :10], born, end)
     return Path(at, values), np.where(reopened, at[:, 4], NEVER)
 
 
-def _legal_review(world: World, rng: np.random.Generator, at: Array, values: Array) -> None:
+def _legal_review(world: World, rng: np.random.Generator, at: Array, values: Array, end: Array) -> None:
     """A stage that an administrator added overnight, three days ago; some negotiating deals are in it."""
     added = (world.today - 3) * DAY + 17 * HOUR
-    negotiating = (at[:, 7] < added - DAY) & (at[:, 8] >= world.horizon)
+    negotiating = (at[:, 7] < added - DAY) & (at[:, 8] >= world.horizon) & (end >= world.horizon)
     hit = negotiating & (rng.random(len(at)) < 0.12)
     at[:, 9] = np.where(hit, added + (rng.random(len(at)) * 40 * HOUR).astype(np.int64), NEVER)
     at[:, 8] = np.where(hit, NEVER, at[:, 8])
@@ -155,7 +155,7 @@ def _close_dates(world: World, rng: np.random.Generator, deals: Columns, born: A
     at[:, 3] = np.where(moves, instants(rng, np.maximum(when, created + 1)), NEVER)
     at[at >= end[:, None]] = NEVER
     at[:, 4], values[:, 5] = end, ends
-    at[:, :4] = in_order(at[:, :4], end)
+    at[:, :4] = in_order(at[:, :4], born, end)
     cause = np.where(count > 0, rng.integers(1, 6, n), 0)
     cause = np.where(deals["frozen"], 6, cause)
     return Path(at, values), cause, Path(at[:, :3].copy(), values[:, :4].copy())
@@ -208,7 +208,7 @@ def _categories(world: World, rng: np.random.Generator, deals: Columns, stage: P
     for column in (3, 4, 5, 6):
         at[:, column] = np.where(again & (at[:, column] < NEVER), np.maximum(at[:, column], reopened + (column - 2) * HOUR), at[:, column])
     at[:, 7], values[:, 8] = end, np.where(won, CLOSED, OMITTED)
-    at[:, :7] = in_order(at[:, :7], end)
+    at[:, :7] = in_order(at[:, :7], born, end)
     return Path(at, values)
 
 
@@ -226,7 +226,7 @@ def _amounts(
     at[:, 0] = np.where(changes, born + (life * rng.uniform(0.05, 0.3, n)).astype(np.int64), NEVER)
     at[:, 1] = np.where(first, born + (life * rng.uniform(0.3, 0.6, n)).astype(np.int64), NEVER)
     at[:, 2] = np.where(second, born + (life * rng.uniform(0.62, 0.97, n)).astype(np.int64), NEVER)
-    at = in_order(at, end)
+    at = in_order(at, born, end)
     usd = np.zeros((n, 4))
     usd[:, 3] = deals["arr"]
     usd[:, 2] = np.where(second, deals["arr"] * np.exp(rng.normal(0.07, 0.20, n)), deals["arr"])

@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from closedwon.generate.arrow import pick
-from closedwon.generate.timeline import NEVER, Array
+from closedwon.generate.timeline import DAY, HOUR, NEVER, Array
 
 MINUTE = 60_000_000
+OPENS, CLOSES = 16 * HOUR, 23 * HOUR + 45 * MINUTE
+"""Working hours in UTC that are the same day in Pacific time."""
 
 
 @dataclass
@@ -41,9 +43,18 @@ class Path:
         return current
 
 
-def in_order(at: Array, end: Array) -> Array:
-    """Instants of a row made strictly increasing, none later than the row's end minus what must still come."""
+def in_business_hours(at: Array) -> Array:
+    """Instants of the night moved into the working hours of their day, in whole seconds."""
+    hour = at % DAY
+    worked = (hour >= OPENS) & (hour < CLOSES)
+    moved = at - hour + OPENS + hour * (CLOSES - OPENS) // DAY
+    return np.where(at < NEVER, np.where(worked, at, moved) // 1_000_000 * 1_000_000, NEVER)
+
+
+def in_order(at: Array, born: Array, end: Array) -> Array:
+    """Instants of a row in business hours and strictly increasing, after the row's birth and with room before its end."""
     columns = at.shape[1]
+    at = np.where(at < NEVER, np.maximum(in_business_hours(at), born[:, None] + MINUTE), NEVER)
     present = at < NEVER
     steps = np.arange(columns) * MINUTE
     risen = np.maximum.accumulate(np.where(present, at - steps, -NEVER), axis=1) + steps

@@ -37,11 +37,15 @@ def _simple(g: Garden, company: str, value: int, closes: int, number: int = 0, *
 
 
 def _placeholders(g: Garden) -> None:
-    for number, (company, value) in enumerate(
-        (("Winslow Paper", 1), ("Kettle Creek Foods", 1), ("Grand Mesa Mining", 9_999_999), ("Ardent Motors", 9_999_999))
-    ):
+    for number, (company, value) in enumerate((("Winslow Paper", 1), ("Kettle Creek Foods", 1))):
         deal = _simple(g, company, value, g.day("q", 60 + number), number)
         g.note("placeholder amount", "dirt", "opportunities", deal.id, f"amount {value}", PAGE)
+    yen = _simple(g, "Ardent Motors", 9_999_999, g.day("q", 62), 2, currency="JPY")
+    dollars = _simple(
+        g, "Grand Mesa Mining", 9_999_999, g.day("q+1", 63), 2, stage=STAGE[0], forecast_category="omitted", sales_accepted_at=None
+    )
+    for deal in (yen, dollars):
+        g.note("placeholder amount", "dirt", "opportunities", deal.id, f"amount 9999999 {deal.row['currency']}", PAGE)
 
 
 def _far_dates(g: Garden) -> None:

@@ -221,14 +221,17 @@ def leaders_of(staff: Staff, level: str) -> list[int]:
 def _name_leaders(staff: Staff) -> dict[int, str]:
     """Which leader seats get the named people of the example."""
     managers, directors, vps = leaders_of(staff, "Manager"), leaders_of(staff, "Director"), leaders_of(staff, "VP")
-    wanted = [("interim", managers, "Marguerite Oyelaran"), ("left leader", managers, "Colin Baird"), ("sandbagger", managers, "Victor Stahl"),
-              ("optimist", managers, "Bianca Fontaine"), ("late", managers, "Gordon Pike"), ("absent", directors, "Yasmin Haddad")]  # fmt: skip
+    last = len(managers) - 1
+    wanted = [
+        ("interim", managers, 0, "Marguerite Oyelaran"), ("left leader", managers, 1, "Colin Baird"), ("sandbagger", managers, last // 3, "Victor Stahl"),
+        ("optimist", managers, last * 2 // 3, "Bianca Fontaine"), ("late", managers, last, "Gordon Pike"),
+        ("absent", directors, len(directors) - 1, "Yasmin Haddad"),
+    ]  # fmt: skip
     named: dict[int, str] = {0: "Catherine Doyle", vps[0]: "Raymond Cole"}
     staff.special["cro seat"] = 0
-    free = {id(managers): iter(managers), id(directors): iter(directors)}
-    for key, seats, name in wanted:
-        seat = next(free[id(seats)], None)
-        if seat is not None:
+    for key, seats, index, name in wanted:
+        seat = seats[min(index, len(seats) - 1)]
+        if seat not in named:
             named[seat] = name
             staff.special[f"{key} seat"] = seat
     return named

@@ -115,6 +115,7 @@ def _accounts(batch: Batch, out: Writer) -> None:
     contracts = batch.book.contracts
     status[contracts["account"]] = 2
     status[contracts["account"][contracts["end"] > world.today]] = 1
+    _twins(batch, out, rng.random(n) < 0.004)
     domain = pc.replace_substring_regex(pc.utf8_lower(batch.names), "[^a-z]", "")
     tld = pick(pa.array([f".{names.DOMAINS[code]}" for code in world.countries]), accounts["country"])
     out.add("accounts", {
@@ -126,6 +127,41 @@ def _accounts(batch: Batch, out: Writer) -> None:
         "latitude": pick(cities[2], city), "longitude": pick(cities[3], city), "postal_code": ids("", rng.integers(10_000, 99_999, n), 5),
         "domain": join(domain, tld, between=""), "created_at": accounts["created"].astype(np.int64) * DAY + 18 * HOUR,
     })  # fmt: skip
+
+
+def _twins(batch: Batch, out: Writer, chosen: Array) -> None:
+    """Accounts that somebody made twice, with another spelling and without a parent."""
+    rows, truth = [], []
+    for number in np.flatnonzero(chosen):
+        name = str(batch.names[int(number)])
+        variant = [name.upper(), name.replace(" ", ""), name[: name.index(" ") + 5], f"{name} (2)"][int(number) % 4]
+        home = {
+            "id": f"ACC-D{batch.account0 + int(number):06d}",
+            "name": variant,
+            "type": "Prospect",
+            "owner_id": batch.staff.id("sales ops"),
+        }
+        country = batch.world.countries[int(batch.book.accounts["country"][number])]
+        created = int(batch.book.accounts["created"][number] + 200) * DAY
+        rows.append(
+            {
+                **home,
+                "country": country,
+                "currency": batch.world.settings.countries[country],
+                "created_at": min(created, batch.world.horizon - DAY),
+            }
+        )
+        truth.append(
+            {
+                "table_name": "accounts",
+                "id": home["id"],
+                "duplicate_of": f"ACC-{batch.account0 + int(number):06d}",
+                "reason": "another spelling",
+            }
+        )
+    if rows:
+        out.add_rows("accounts", rows)
+        out.add_rows("truth_duplicates", truth)
 
 
 def _holder_now(staff: Staff, seat: Array, today: int) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import mean
 
@@ -64,7 +64,7 @@ def quarter_of(day: date) -> date:
 
 
 def midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, 8, tzinfo=timezone.utc)
+    return datetime(day.year, day.month, day.day, 8, tzinfo=UTC)
 
 
 def test_annual_recurring_revenue_is_about_200_million(company):
@@ -114,14 +114,16 @@ def test_slips_and_commit_hits(company):
         begin, check = midnight(start), midnight(start + timedelta(days=60))
         pushed, population, commit, good = 0, 0, 0, 0
         for deal in company.deals:
-            if deal["created_at"] < begin and deal["order_type"] != "renewal" and company.state(deal, "stage", begin) not in {WON, LOST}:
-                if start.isoformat() <= company.state(deal, "close_date", begin) < end.isoformat():
-                    population += 1
-                    pushed += company.state(deal, "close_date", midnight(end)) >= end.isoformat()
-            if deal["created_at"] < check and company.state(deal, "forecast_category", check) == "commit":
-                if company.state(deal, "close_date", check) < end.isoformat():
-                    commit += 1
-                    good += deal["is_won"] and deal["close_date"] < end
+            counts = (
+                deal["created_at"] < begin and deal["order_type"] != "renewal" and company.state(deal, "stage", begin) not in {WON, LOST}
+            )
+            if counts and start.isoformat() <= company.state(deal, "close_date", begin) < end.isoformat():
+                population += 1
+                pushed += company.state(deal, "close_date", midnight(end)) >= end.isoformat()
+            committed = deal["created_at"] < check and company.state(deal, "forecast_category", check) == "commit"
+            if committed and company.state(deal, "close_date", check) < end.isoformat():
+                commit += 1
+                good += deal["is_won"] and deal["close_date"] < end
         slips.append(pushed / population)
         hits.append(good / commit)
     assert mean(slips) == pytest.approx(0.28, abs=0.04), slips
