@@ -1,4 +1,4 @@
-"""The content security policy of every page: scripts come from our own files or carry the request's nonce."""
+"""What holds for every page: the content security policy, and the company's time zone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import secrets
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from closedwon.workspace import current
 
 POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -27,3 +30,15 @@ class ContentSecurityPolicy:
         response.headers.setdefault("Content-Security-Policy", POLICY.format(nonce=request.csp_nonce))  # type: ignore[attr-defined]
         response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         return response
+
+
+class CompanyTime:
+    """Instants on pages are shown in the company's time zone."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request in the company's time zone."""
+        with timezone.override(current().zone):
+            return self.get_response(request)

@@ -1,0 +1,240 @@
+"""The pages of people: who may sign in, roles, the identity map, corrections of seats, one's own API tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import include, path
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from closedwon.base.errors import ClosedwonError, Invalid
+from closedwon.people import actions
+from closedwon.people.acting import GRANTS, web_actor
+from closedwon.people.actions.identities import KINDS
+from closedwon.people.actor import ROLES
+from closedwon.people.models import SeatCorrection, User
+
+
+def _done(request: HttpRequest, do: Callable[[], Any], said: str) -> bool:
+    """Do it and say so; a failure is said with its mend instead."""
+    try:
+        do()
+    except ClosedwonError as error:
+        messages.error(request, str(error))
+        for problem in error.problems:
+            messages.error(request, str(problem))
+        return False
+    messages.success(request, said)
+    return True
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Invalid(f"{text!r} is not a day.", mend="Write it as 2026-02-01.") from error
+
+
+def _user(pk: int) -> User:
+    found = User.objects.filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _roles() -> list[tuple[str, str]]:
+    return [(role, actions.ROLE_WORDS[role]) for role in (*ROLES, *GRANTS)]
+
+
+@require_GET
+def people(request: HttpRequest) -> HttpResponse:
+    """Who may sign in, with their roles."""
+    by = web_actor(request)
+    rows = actions.people(by=by)
+    return render(request, "people/people.html", {"rows": rows, "may_change": by.has("admin")})
+
+
+@require_http_methods(["GET", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    """Let a person sign in, and show the link with which they set a password."""
+    by = web_actor(request)
+    by.need("admin", to="add people")
+    given = {name: request.POST.get(name, "").strip() for name in ("email", "name", "person_id", "region")}
+    chosen = request.POST.getlist("roles")
+    if request.method == "POST":
+        try:
+            user = actions.add(**given, by=by, roles=chosen)
+        except ClosedwonError as error:
+            return render(request, "people/add.html", {"roles": _roles(), "given": given, "chosen": chosen, "error": error}, status=422)
+        return _invited(request, user)
+    return render(request, "people/add.html", {"roles": _roles(), "given": given, "chosen": chosen})
+
+
+def _invited(request: HttpRequest, user: User) -> HttpResponse:
+    link = actions.invitation(user, by=web_actor(request), request=request)
+    return render(request, "people/invited.html", {"who": user, "link": link})
+
+
+@require_GET
+def person(request: HttpRequest, pk: int) -> HttpResponse:
+    """One person: roles and their history, links, tokens."""
+    by = web_actor(request)
+    by.need("admin", "sales-ops", "auditor", to="see who may sign in")
+    who = _user(pk)
+    context = {
+        "who": who,
+        "grants": who.role_grants.order_by("-granted_at"),
+        "roles": _roles(),
+        "tokens": actions.tokens(by=by, user=who) if by.has("admin", "auditor") else [],
+        "identities": actions.identities(by=by, person_id=who.person_id) if who.person_id else [],
+        "may_change": by.has("admin"),
+        "is_self": by.user_id == who.pk,
+    }
+    return render(request, "people/person.html", context)
+
+
+@require_POST
+def change(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """Grant, revoke, switch, link or invite."""
+    by, who, given = web_actor(request), _user(pk), request.POST
+    if verb == "invite":
+        try:
+            return _invited(request, who)
+        except ClosedwonError as error:
+            messages.error(request, str(error))
+            return redirect("people:person", pk=pk)
+    role, region, reason = (given.get(name, "").strip() for name in ("role", "region", "reason"))
+    verbs: dict[str, tuple[Callable[[], Any], str]] = {
+        "grant": (
+            lambda: actions.grant(who, role, by=by, region=region, until=_day(given.get("until", "")), reason=reason),
+            f"{who} has {role}.",
+        ),
+        "revoke": (lambda: actions.revoke(who, role, by=by, reason=reason), f"{who} no longer has {role}."),
+        "switch-off": (lambda: actions.switch(who, False, by=by), f"{who} can no longer sign in."),
+        "switch-on": (lambda: actions.switch(who, True, by=by), f"{who} can sign in again."),
+        "link": (lambda: actions.link(who, given.get("person_id", ""), by=by), "The link is changed."),
+    }
+    if verb not in verbs:
+        raise Http404
+    _done(request, *verbs[verb])
+    return redirect("people:person", pk=pk)
+
+
+@require_GET
+def identities(request: HttpRequest) -> HttpResponse:
+    """The identity map and its conflicts."""
+    by = web_actor(request)
+    context = {
+        "rows": actions.identities(by=by),
+        "conflicts": actions.open_conflicts(by=by),
+        "kinds": KINDS,
+        "may_change": by.has("admin", "sales-ops"),
+    }
+    return render(request, "people/identities.html", context)
+
+
+@require_POST
+def change_identities(request: HttpRequest, verb: str) -> HttpResponse:
+    """Refresh the map, add or remove an identity, or settle a conflict."""
+    by, given = web_actor(request), request.POST
+    number = int(given.get("number", "0")) if given.get("number", "0").isdigit() else 0
+    person_id = given.get("person_id", "").strip()
+    if verb == "refresh":
+        found: list[Any] = []
+        if _done(request, lambda: found.append(actions.refresh_identities(by=by)), "The map is up to date."):
+            messages.info(request, f"{found[0].added} added, {found[0].unchanged} unchanged, {found[0].conflicts} new conflicts.")
+    elif verb == "add":
+        kind, value = given.get("kind", ""), given.get("value", "")
+        _done(request, lambda: actions.add_identity(kind, value, person_id, by=by), f"{value} is {person_id}.")
+    elif verb == "remove":
+        _done(request, lambda: actions.remove_identity(number, by=by), "The identity is taken away.")
+    elif verb == "settle":
+        _done(request, lambda: actions.settle(number, person_id, by=by), f"It is {person_id}.")
+    else:
+        raise Http404
+    return redirect("people:identities")
+
+
+@require_GET
+def seats(request: HttpRequest) -> HttpResponse:
+    """Corrections of seats: what waits, what was decided, and the form for a new one."""
+    by = web_actor(request)
+    context = {
+        "rows": actions.corrections(by=by),
+        "tables": SeatCorrection.TABLES,
+        "name": by.name,
+        "may_propose": by.has("admin", "sales-ops", "manager", "executive"),
+        "may_decide": by.has("admin", "sales-ops", "executive"),
+    }
+    return render(request, "people/seats.html", context)
+
+
+SEAT_FIELDS = ("position_id", "id", "parent_id", "user_id", "kind", "name", "status", "region", "segment", "since", "until", "is_interim")
+"""What the form of a correction can give; empty ones are left out."""
+
+
+@require_POST
+def change_seats(request: HttpRequest, verb: str) -> HttpResponse:
+    """Propose a correction, decide on one, or withdraw one's own."""
+    by, given = web_actor(request), request.POST
+    number = int(given.get("number", "0")) if given.get("number", "0").isdigit() else 0
+    if verb == "propose":
+        row = {name: given[name].strip() for name in SEAT_FIELDS if given.get(name, "").strip()}
+        said = "Proposed. Another person decides on it."
+        _done(request, lambda: actions.propose(given.get("table", ""), row, given.get("why", ""), by=by), said)
+    elif verb in ("approve", "reject"):
+        said = "Approved and published." if verb == "approve" else "Rejected."
+        _done(request, lambda: actions.decide(number, verb == "approve", by=by, note=given.get("note", "")), said)
+    elif verb == "withdraw":
+        _done(request, lambda: actions.withdraw(number, by=by), "Withdrawn.")
+    else:
+        raise Http404
+    return redirect("people:seats")
+
+
+@require_http_methods(["GET", "POST"])
+def tokens(request: HttpRequest) -> HttpResponse:
+    """One's own API tokens; a new one is shown this once."""
+    by, given = web_actor(request), request.POST
+    made = None
+    if request.method == "POST" and "revoke" in given:
+        _done(request, lambda: actions.revoke_token(given["revoke"], by=by), "The token opens nothing any more.")
+        return redirect("people:tokens")
+    if request.method == "POST":
+        days = int(given.get("days", "")) if given.get("days", "").isdigit() else 0
+        try:
+            made = actions.make_token(given.get("name", ""), given.getlist("scopes"), by=by, days=days)[1]
+        except ClosedwonError as error:
+            messages.error(request, str(error))
+    context = {"rows": actions.tokens(by=by), "scopes": actions.scope_names(), "made": made}
+    response = render(request, "people/tokens.html", context)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+urlpatterns = [
+    path(
+        "",
+        include(
+            (
+                [
+                    path("admin/people/", people, name="people"),
+                    path("admin/people/add/", add, name="add"),
+                    path("admin/people/identities/", identities, name="identities"),
+                    path("admin/people/identities/<slug:verb>/", change_identities, name="change-identities"),
+                    path("admin/people/seats/", seats, name="seats"),
+                    path("admin/people/seats/<slug:verb>/", change_seats, name="change-seats"),
+                    path("admin/people/<int:pk>/", person, name="person"),
+                    path("admin/people/<int:pk>/<slug:verb>/", change, name="change"),
+                    path("settings/tokens/", tokens, name="tokens"),
+                ],
+                "people",
+            )
+        ),
+    )
+]
