@@ -277,6 +277,8 @@ def _calls(world: World, staff: Staff, totals: Sums) -> list[Row]:
         finals = seat_sums(world, staff, totals.in_truth, quarter)
         start, end = (int(day) for day in world.fiscal.start(np.array([quarter, quarter + 1])))
         running = 1.15 if quarter == world.quarter else 1.0
+        missed = 0.16 if world.fiscal.label(quarter) == world.settings.shape.missed_quarter else 0.0
+        start_error = {seat: float(rng.normal(missed, 0.08)) for seat in finals}
         mondays = [day for day in range(start, min(end, world.today)) if (day + 3) % 7 == 0]
         for week, monday in enumerate(mondays):
             for seat, final in finals.items():
@@ -285,8 +287,8 @@ def _calls(world: World, staff: Staff, totals: Sums) -> list[Row]:
                 if at >= world.horizon:
                     continue
                 absent = seat == special.get("absent seat") and world.date(30) <= monday
-                spread = 0.03 + 0.08 * (1 - week / 13) if seat not in bias else 0.02
-                value = final * running * (1 + bias.get(seat, 0.0)) * float(np.exp(rng.normal(0, spread)))
+                error = 0.0 if seat in bias else start_error[seat] * (1 - week / 13)
+                value = max(final, 0.0) * running * (1 + bias.get(seat, 0.0)) * float(np.exp(error + rng.normal(0, 0.012)))
                 user = _leader_at(staff, seat, monday)
                 for category, factor in (("commit", 0.97), ("most_likely", 1.0), ("best_case", 1.12)):
                     width = 1.0 + (factor - 1.0) * (1 - week / 13)
