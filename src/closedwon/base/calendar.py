@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 from closedwon.base.errors import Invalid
 
@@ -54,6 +55,7 @@ ALL = Period(date(1, 1, 1), date(9999, 12, 31), "all", "all")
 _FISCAL = re.compile(r"FY(\d{4}|\d{2})(?:-(Q[1-4]|M\d{1,2}|W\d{1,2}))?", re.IGNORECASE)
 _PLAIN = re.compile(r"(\d{4})(?:-(Q[1-4]|\d{1,2}))?", re.IGNORECASE)
 _MONTHS = 12
+_FIRST_YEAR, _LAST_YEAR = 3, 9990
 
 
 def add_months(day: date, count: int) -> date:
@@ -62,6 +64,25 @@ def add_months(day: date, count: int) -> date:
     year, month = divmod(at, _MONTHS)
     last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
     return date(year, month + 1, min(day.day, last))
+
+
+def whole_months(start: date, end: date) -> int:
+    """How many whole months lie between two days; a month's last day completes it, and the count is negative where `end` comes first."""
+    if end < start:
+        return -whole_months(end, start)
+    count = (end.year - start.year) * _MONTHS + end.month - start.month
+    return count - (end.day < start.day and (end + timedelta(days=1)).day != 1)
+
+
+_MONTHS_SQL = (
+    "(EXTRACT(YEAR FROM {b}) * 12 + EXTRACT(MONTH FROM {b}) - EXTRACT(YEAR FROM {a}) * 12 - EXTRACT(MONTH FROM {a})"
+    " - CASE WHEN EXTRACT(DAY FROM {b}) < EXTRACT(DAY FROM {a}) AND {b} <> LAST_DAY({b}) THEN 1 ELSE 0 END)"
+)
+WHOLE_MONTHS_SQL = (
+    "CAST(CASE WHEN from_day <= to_day"
+    f" THEN {_MONTHS_SQL.format(a='from_day', b='to_day')} ELSE -{_MONTHS_SQL.format(a='to_day', b='from_day')} END AS BIGINT)"
+)
+"""`whole_months(from_day, to_day)` for the engines, which count months differently by themselves."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +106,19 @@ class Calendar:
         if self.week_ends not in WEEKDAYS or self.anchor not in {"last", "nearest"} or self.year_label not in {"end", "start"}:
             raise Invalid("The calendar's week_ends is a weekday, its anchor last or nearest, its year_label end or start.")
 
+    @classmethod
+    def from_settings(cls, settings: Any) -> Calendar:
+        """The calendar that a workspace's settings describe."""
+        return cls(settings.kind, settings.start_month, settings.year_label, settings.week_ends, settings.anchor)
+
+    @lru_cache(maxsize=512)  # noqa: B019 - calendars are few and live as long as the process
     def year(self, label: int) -> Period:
         """The fiscal year that the number names, as in 2027."""
+        if not _FIRST_YEAR <= label <= _LAST_YEAR:
+            raise Invalid(f"The year {label} is out of range.", mend=f"Years go from {_FIRST_YEAR} to {_LAST_YEAR}.")
         begins = label if self.start_month == 1 or self.year_label == "start" else label - 1
-        return Period(self._year_start(begins), self._year_start(begins + 1), f"FY{label % 100:02d}", "year")
+        name = f"FY{label % 100:02d}" if label // 100 == 20 else f"FY{label:04d}"
+        return Period(self._year_start(begins), self._year_start(begins + 1), name, "year")
 
     def _year_start(self, calendar_year: int) -> date:
         first = date(calendar_year, self.start_month, 1)
@@ -127,22 +157,28 @@ class Calendar:
         ends = [*starts[1:], year.end]
         return [Period(a, b, f"{year.label}-W{n:02d}", "week") for n, (a, b) in enumerate(zip(starts, ends, strict=True), 1)]
 
-    def of_year(self, label: int, kind: Kind) -> list[Period]:
+    @lru_cache(maxsize=512)  # noqa: B019 - calendars are few and live as long as the process
+    def of_year(self, label: int, kind: Kind) -> tuple[Period, ...]:
         """A year's periods of one kind, in order."""
         if kind == "year":
-            return [self.year(label)]
-        return {"quarter": self.quarters, "month": self.months, "week": self.weeks}[kind](label)
+            return (self.year(label),)
+        return tuple({"quarter": self.quarters, "month": self.months, "week": self.weeks}[kind](label))
 
     def year_of(self, day: date) -> int:
         """The number of the fiscal year that holds `day`."""
-        guess = day.year - 1
+        guess = max(day.year - 1, _FIRST_YEAR)
         while self.year(guess).end <= day:
             guess += 1
         return guess
 
     def period_of(self, day: date, kind: Kind = "quarter") -> Period:
         """The fiscal period of that kind that holds `day`."""
-        return next(period for period in self.of_year(self.year_of(day), kind) if day in period)
+        if kind == "all":
+            return ALL
+        found = next((period for period in self.of_year(self.year_of(day), kind) if day in period), None)
+        if found is None:
+            raise Invalid(f"{day} is before the first fiscal year.")
+        return found
 
     def next(self, period: Period, count: int = 1) -> Period:
         """The period `count` after this one (before it, if negative), of the same kind and family."""
@@ -156,7 +192,7 @@ class Calendar:
             found = calendar.period_of(day, found.kind)
         return found if fiscal else _plain_label(found)
 
-    def between(self, start: date, end: date, kind: Kind) -> list[Period]:
+    def periods_between(self, start: date, end: date, kind: Kind) -> list[Period]:
         """The fiscal periods of that kind that touch the half-open span."""
         made, at = [], start
         while at < end:
@@ -174,7 +210,7 @@ class Calendar:
             number = int(found[1])
             return self._pick(number + 2000 if number < 100 else number, found[2], label)
         found = _PLAIN.fullmatch(text)
-        if found and 1 < int(found[1]) < 9998:
+        if found:
             part = found[2]
             part = f"M{part}" if part and part.isdigit() else part
             return _plain_label(Calendar()._pick(int(found[1]), part, label))  # noqa: SLF001
@@ -195,8 +231,8 @@ def _plain_label(period: Period) -> Period:
     """A calendar period under its plain label: 2017, 2017-Q4, 2017-10."""
     start = period.start
     label = {
-        "year": f"{start.year}",
-        "quarter": f"{start.year}-Q{(start.month + 2) // 3}",
-        "month": f"{start.year}-{start.month:02d}",
-    }.get(period.kind, f"{start.year}-W{(start.timetuple().tm_yday + 6) // 7:02d}")
+        "year": f"{start.year:04d}",
+        "quarter": f"{start.year:04d}-Q{(start.month + 2) // 3}",
+        "month": f"{start.year:04d}-{start.month:02d}",
+    }[period.kind]
     return Period(start, period.end, label, period.kind)

@@ -55,11 +55,6 @@ def parts(amount: int, shares_ppm: Iterable[int]) -> list[int]:
     return made
 
 
-def convert(amount: int, rate_ppb: int, currency: str, to_currency: str) -> int:
-    """`amount` in minor units of `currency` as minor units of `to_currency`, at `rate_ppb` per major unit, rounded once."""
-    return muldiv(amount, rate_ppb * 10 ** digits(to_currency), PPB * 10 ** digits(currency))
-
-
 def to_major(minor: int, currency: str) -> Decimal:
     """The amount in major units, exact."""
     return Decimal(minor).scaleb(-digits(currency))
@@ -90,17 +85,18 @@ def format_major(minor: int | None, currency: str) -> str:
 
 
 SHARE_SQL = (
-    "(CASE WHEN (amount) < 0 THEN -1 ELSE 1 END * "
-    "((ABS(CAST(amount AS BIGINT)) // 1000000) * CAST(ppm AS BIGINT)"
-    " + ((ABS(CAST(amount AS BIGINT)) % 1000000) * CAST(ppm AS BIGINT) + 500000) // 1000000))"
+    "(CASE WHEN (amount < 0) <> (ppm < 0) THEN -1 ELSE 1 END * "
+    "((ABS(CAST(amount AS BIGINT)) // 1000000) * ABS(CAST(ppm AS BIGINT))"
+    " + ((ABS(CAST(amount AS BIGINT)) % 1000000) * ABS(CAST(ppm AS BIGINT)) + 500000) // 1000000))"
 )
-"""`share(amount, ppm)` for ppm of 0 and more: whole millions and the rest are multiplied apart, so that nothing overflows."""
+"""`share(amount, ppm)`: whole millions and the rest are multiplied apart, so that nothing overflows."""
 
 MULDIV_SQL = (
-    "CAST(CASE WHEN (amount) < 0 THEN -1 ELSE 1 END * "
-    "((ABS(CAST(amount AS HUGEINT)) * CAST(num AS HUGEINT) * 2 + CAST(den AS HUGEINT)) // (CAST(den AS HUGEINT) * 2)) AS BIGINT)"
+    "CAST(CASE WHEN ((amount < 0) <> (num < 0)) <> (den < 0) THEN -1 ELSE 1 END * "
+    "((ABS(CAST(amount AS HUGEINT)) * ABS(CAST(num AS HUGEINT)) * 2 + ABS(CAST(den AS HUGEINT)))"
+    " // NULLIF(ABS(CAST(den AS HUGEINT)) * 2, 0)) AS BIGINT)"
 )
-"""`muldiv(amount, num, den)` for num of 0 and more and den above 0, in 128 bits."""
+"""`muldiv(amount, num, den)` in 128 bits; null for den 0, where Python raises."""
 
 MINOR_UNITS_SQL = (
     "CASE "

@@ -7,7 +7,7 @@ from functools import lru_cache
 import sqlglot
 from sqlglot import exp
 
-from closedwon.base import money
+from closedwon.base import calendar, money, rates
 from closedwon.base.errors import Invalid
 from closedwon.base.rule import Rule
 
@@ -15,6 +15,8 @@ KERNELS: dict[str, tuple[tuple[str, ...], str]] = {
     "share": (("amount", "ppm"), money.SHARE_SQL),
     "muldiv": (("amount", "num", "den"), money.MULDIV_SQL),
     "minor_units": (("currency",), money.MINOR_UNITS_SQL),
+    "convert_minor": (("amount", "from_currency", "to_currency", "rate_ppb"), rates.CONVERT_SQL),
+    "whole_months": (("from_day", "to_day"), calendar.WHOLE_MONTHS_SQL),
 }
 FORBIDDEN_FUNCTIONS = frozenset(
     {
@@ -57,7 +59,7 @@ def expand(tree: exp.Expression) -> exp.Expression:
                 return exp.Paren(this=given[part.name].copy())
             return part
 
-        return exp.Paren(this=body.copy().transform(fill))
+        return exp.Paren(this=expand(body.copy()).transform(fill))
 
     return tree.transform(replace)
 

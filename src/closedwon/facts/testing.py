@@ -28,7 +28,7 @@ def run_both(rule: Rule, inputs: Mapping[str, Input]) -> pa.Table:
     here, there = DuckEngine().run(rule, inputs), SparkEngine().run(rule, inputs)
     assert here.schema.equals(there.schema), (here.schema, there.schema)  # noqa: S101 - this module is for tests
     left, right = here.to_pylist(), there.to_pylist()
-    assert left == right, (
+    assert left == right, (  # noqa: S101
         next((a, b) for a, b in zip(left, right, strict=False) if a != b) if len(left) == len(right) else (len(left), len(right))
     )
     return here
