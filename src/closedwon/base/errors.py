@@ -29,6 +29,8 @@ class Problem:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
         if self.row is not None:
             place = f"{place} row {self.row}".strip()
+        if self.field is not None:
+            place = f"{place} {self.field}".strip()
         text = f"{place}: {self.message}" if place else self.message
         return f"{text}. {self.mend}" if self.mend else text
 

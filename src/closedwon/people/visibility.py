@@ -22,7 +22,7 @@ EVERYTHING = ("executive", "deal-desk", "finance", "auditor")
 """Roles that see every deal; sales ops do too, unless limited to a region."""
 OWN = ("rep", "se", "csm", "overlay", "partner-manager")
 """Roles that see what they own or work on."""
-SEATING = ("users", "positions", "position_holders", "hierarchy", "owner_seats")
+SEATING = ("users", "positions", "position_holders", "hierarchy")
 
 
 @dataclass(frozen=True)

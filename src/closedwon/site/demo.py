@@ -133,14 +133,15 @@ def _logins(today: date, say: Say) -> list[Login]:
     by = cli_actor()
     tables = {name: facts_rows(name) for name in ("users", "positions", "position_holders", "hierarchy")}
     made = []
-    for part, roles, person, region in cast(tables, today):
+    for part in cast(tables, today):
         password = f"{secrets.choice(WORDS)}-{secrets.choice(WORDS)}-{secrets.token_hex(3)}"
-        email = (person or {}).get("email") or f"{part.split(',')[0].lower().replace(' ', '.')}@example.com"
-        name = (person or {}).get("name") or part.capitalize()
-        user = people.add(email, by=by, name=name, person_id=(person or {}).get("id", ""), password=password, roles=roles, region=region)
-        if "comp-admin" in roles:
+        who = part.person or {"id": "", "email": f"{part.name.replace(' ', '.')}@example.com", "name": part.name.capitalize()}
+        user = people.add(
+            who["email"], by=by, name=who["name"], person_id=who["id"], password=password, roles=part.roles, region=part.region
+        )
+        if "comp-admin" in part.roles:
             people.grant(user, "pay", by=by, reason="comp admin of the demo")
-        made.append(Login(part, user.email, password, user.name))
+        made.append(Login(part.name, user.email, password, user.name))
     say(f"  {len(made)} logins, one for each role")
     return made
 

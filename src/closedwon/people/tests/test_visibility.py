@@ -55,15 +55,14 @@ def companies(draw):
         if row["position_id"] == moved:
             row["until"] = cut
     hierarchy.append({"kind": "sales", "position_id": moved, "parent_id": SEATS[0], "since": cut, "until": None})
-    holders = [
-        {"position_id": draw(st.sampled_from(SEATS)), "user_id": person, "share_ppm": 1_000_000, "is_interim": False, **draw(spans)}
-        for person in PEOPLE
-    ]
-    owners = []
+    holders = []
     for person in PEOPLE:
-        change = draw(days)
-        owners.append({"user_id": person, "position_id": draw(st.sampled_from(SEATS)), "since": date(1, 1, 1), "until": change})
-        owners.append({"user_id": person, "position_id": draw(st.sampled_from(SEATS)), "since": change, "until": None})
+        first, change, last = sorted(draw(st.lists(days, min_size=3, max_size=3, unique=True)))
+        for since, until in ((first, change), (change, draw(st.none() | st.just(last)))):
+            holders.append({
+                "position_id": draw(st.sampled_from(SEATS)), "user_id": person, "share_ppm": 1_000_000, "is_interim": False,
+                "since": since, "until": until,
+            })  # fmt: skip
     states = []
     for deal in DEALS:
         at = [instant(draw(days)), instant(draw(days)) + timedelta(hours=30), datetime(9999, 12, 31, tzinfo=UTC)]
@@ -88,7 +87,6 @@ def companies(draw):
         "positions": regions,
         "position_holders": holders,
         "hierarchy": hierarchy,
-        "owner_seats": owners,
         "deal_states": states,
         "opportunity_splits": splits,
         "opportunity_team": dated("opportunity_id", DEALS),
@@ -124,7 +122,8 @@ def may_see(company, role, person, region, deal, day):
     if role == "sales-ops":
         mine = {row["id"] for row in company["positions"] if row["region"] == region}
     for worker in workers:
-        seat = next(row["position_id"] for row in company["owner_seats"] if row["user_id"] == worker and holds(row, day))
+        early, late = (row for row in company["position_holders"] if row["user_id"] == worker)  # no holes: kept before and after
+        seat = (early if day < late["since"] else late)["position_id"]
         if role == "rep" and seat in mine:
             return True
         seen = set()
