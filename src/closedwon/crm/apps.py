@@ -1,4 +1,4 @@
-"""What Django needs to know of this part."""
+"""What Django needs to know of customers and deals, and the policy that it brings."""
 
 from django.apps import AppConfig
 
@@ -9,3 +9,20 @@ class CrmConfig(AppConfig):
     name = "closedwon.crm"
     label = "crm"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Make the pipeline policy known."""
+        from closedwon.crm.policy import PipelinePolicy
+        from closedwon.policies.registry import PolicyKind, register
+
+        register(
+            PolicyKind(
+                "pipeline",
+                "pipeline.toml",
+                PipelinePolicy,
+                "Pipeline",
+                "Stages, order types and where bookings come from",
+                "closedwon.crm",
+                "default/pipeline.toml",
+            )
+        )

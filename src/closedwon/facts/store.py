@@ -134,8 +134,7 @@ class Store:
     def count(self, name: str, version: int | None = None) -> int:
         """How many rows the table has."""
         with cursor() as con:
-            found = con.execute(f"SELECT COUNT(*) FROM ({scan(con, self.source(name, version))})").fetchone()
-            return int(found[0]) if found else 0
+            return int(con.execute(f"SELECT COUNT(*) FROM ({scan(con, self.source(name, version))})").fetchall()[0][0])
 
     def replace(self, name: str, data: pa.Table | pa.RecordBatchReader, *, txn: str = "") -> int:
         """Make `data` the whole table; gives the version that holds it."""
@@ -147,20 +146,23 @@ class Store:
         with self._writing(name):
             return self._commit(name, data, "append", txn)
 
-    def merge(self, name: str, data: pa.Table | pa.RecordBatchReader | str, *, txn: str = "", complete: bool = False) -> Merge:
+    def merge(
+        self, name: str, data: pa.Table | pa.RecordBatchReader | str, *, txn: str = "", complete: bool = False, dry_run: bool = False
+    ) -> Merge:
         """Take rows in by the table's key: new keys are inserted, changed rows updated, the others left as they are.
 
         `data` is Arrow or a SELECT for DuckDB with one row per key. Only the columns it brings are compared and written; the others of an
-        existing row stay. With `complete`, rows whose key is not in `data` are dropped. Data that changes nothing commits nothing.
+        existing row stay. With `complete`, rows whose key is not in `data` are dropped. Data that changes nothing commits nothing, and
+        a dry run only counts.
         """
         with self._writing(name):
             before = self.source(name)
             if txn and self._has(name, txn):
                 return Merge(before.version, 0, 0, 0)
             with cursor() as con:
-                return self._merge(con, name, data, before, txn, complete=complete)
+                return self._merge(con, name, data, before, txn, complete=complete, dry_run=dry_run)
 
-    def _merge(self, con: Any, name: str, data: Any, before: Source, txn: str, *, complete: bool) -> Merge:
+    def _merge(self, con: Any, name: str, data: Any, before: Source, txn: str, *, complete: bool, dry_run: bool) -> Merge:
         given = data
         if not isinstance(data, str):
             con.register("incoming_data", data)
@@ -174,9 +176,9 @@ class Store:
             raise Invalid(f"Rows for {name} have no {', '.join(missing)}, which is part of its key.")
         if not before.files:
             text = f"SELECT {_cast(declared, 'incoming')} FROM incoming ORDER BY {', '.join(map(quoted, key))}"
-            count = int(con.execute("SELECT COUNT(*) FROM incoming").fetchone()[0])
-            if not count and before.version is not None:
-                return Merge(before.version, 0, 0, 0)
+            count = int(con.execute("SELECT COUNT(*) FROM incoming").fetchall()[0][0])
+            if dry_run or (not count and before.version is not None):
+                return Merge(before.version, count, 0, 0)
             version = self._commit(name, con.sql(text).to_arrow_reader(200_000), "overwrite", txn)
             return Merge(version, count, 0, 0)
         con.execute(f"CREATE TEMP VIEW present AS {scan(con, before)}")
@@ -196,12 +198,12 @@ class Store:
         joined = f"incoming i LEFT JOIN present p ON {on}"
         inserted, updated, total = con.execute(
             f"SELECT COUNT(*) FILTER ({first} IS NULL), COUNT(*) FILTER ({first} IS NOT NULL AND ({differs})), COUNT(*) FROM {joined}"
-        ).fetchone()
+        ).fetchall()[0]
         dropped = 0
         if complete:
-            dropped = con.execute(f"SELECT COUNT(*) FROM present p ANTI JOIN incoming i ON {on}").fetchone()[0]
-        if not (inserted or updated or dropped):
-            return Merge(before.version, 0, 0, int(total))
+            dropped = con.execute(f"SELECT COUNT(*) FROM present p ANTI JOIN incoming i ON {on}").fetchall()[0][0]
+        if dry_run or not (inserted or updated or dropped):
+            return Merge(before.version, int(inserted), int(updated) + int(dropped), int(total - inserted - updated))
         text = _merged(declared, before, on, key, complete=complete)
         version = self._commit(name, con.sql(text).to_arrow_reader(200_000), "overwrite", txn)
         return Merge(version, int(inserted), int(updated) + int(dropped), int(total - inserted - updated))

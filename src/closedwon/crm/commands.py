@@ -1,0 +1,61 @@
+"""`closedwon import` and `closedwon snapshot`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.command("import")(import_command)
+
+
+def _start() -> Any:
+    from closedwon.people.acting import cli_actor
+    from closedwon.workspace.boot import boot
+
+    boot()
+    return cli_actor()
+
+
+def import_command(
+    source: Annotated[Path, typer.Argument(help="A CSV, Excel or Parquet file, or a folder of them.")],
+    mapping: Annotated[Path | None, typer.Option("--mapping", help="The mapping, as TOML.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report the same, write nothing.")] = False,
+    format_: Annotated[str, typer.Option("--format", help="text or json")] = "text",
+) -> None:
+    """Bring facts in: what is taken, changed, quarantined and noticed, row by row."""
+    from closedwon.workspace.boot import boot
+
+    boot()
+    from closedwon.crm.actions import import_source
+    from closedwon.people.acting import cli_actor
+
+    report = import_source(source, by=cli_actor(), mapping=mapping, dry_run=dry_run)
+    if format_ == "json":
+        typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
+        return
+    typer.echo(f"{'Would import' if dry_run else 'Imported'} {report.source}")
+    typer.echo(f"  {'table':<24}{'new':>10}{'changed':>10}{'unchanged':>11}{'quarantined':>13}")
+    for name, item in report.tables.items():
+        typer.echo(f"  {name:<24}{item.inserted:>10,}{item.updated:>10,}{item.unchanged:>11,}{item.quarantined:>13,}")
+    for alarm in report.alarms:
+        typer.secho(f"ALARM  {alarm}", fg="red")
+    for notice in report.notices:
+        where = f" ({notice['file']}, rows {_rows(notice)})" if notice["rows"] else f" ({notice['file']})" if notice["file"] else ""
+        typer.echo(f"notice  {notice['count']:,} × {notice['text']}{where}")
+    for bad in report.quarantined[:50]:
+        typer.secho(f"quarantined  {bad['file']} row {bad['row']}, {bad['table_name']}.{bad['field']}: {bad['reason']}", fg="yellow")
+    if report.quarantined_total > 50:
+        typer.echo(f"quarantined  {report.quarantined_total - 50:,} more; see the import's page or --format json")
+    if not report.changed and not dry_run:
+        typer.echo("Nothing changed: every row was there already.")
+
+
+def _rows(notice: dict[str, Any]) -> str:
+    shown = ", ".join(map(str, notice["rows"][:10]))
+    return shown + (" …" if notice["count"] > 10 else "")

@@ -1,0 +1,367 @@
+"""Bringing facts in: read, map, check, merge, rebuild what hangs on them, publish one release, report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from closedwon.audit.actions import record
+from closedwon.base.errors import Invalid, NotFound, Problem
+from closedwon.base.policytext import load_text
+from closedwon.base.tables import TABLES, table
+from closedwon.connectors.files.read import Sheet, files, open_sheet
+from closedwon.crm.mapping import BadCell, Reader, SourceMapping
+from closedwon.crm.models import ImportRun
+from closedwon.crm.refresh import rebuild
+from closedwon.facts.intake import Bad, Staged, Writer, changes_of, check_parquet, distinct, exclusive, strangers, take
+from closedwon.facts.releases import publish
+from closedwon.facts.store import Store, store
+from closedwon.people.actor import Actor
+from closedwon.policies.actions import applied
+from closedwon.workspace import current
+
+FOLLOWED = (
+    "stage", "forecast_category", "owner_id", "account_id", "amount_minor", "net_arr_minor", "renewal_base_minor", "tcv_minor",
+    "services_minor", "currency", "close_date", "probability_ppm", "order_type", "next_step", "segment", "region",
+)  # fmt: skip
+"""Fields whose changes between two imports become events, where the source tells none itself."""
+REFERENCES = (
+    ("opportunities", "owner_id", "users"),
+    ("opportunities", "account_id", "accounts"),
+    ("opportunities", "product_id", "products"),
+    ("users", "manager_id", "users"),
+    ("accounts", "parent_id", "accounts"),
+)
+SHOWN = 200
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class TableReport:
+    """What happened to one table."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+
+
+@dataclass
+class Report:
+    """What an import took, changed, refused and noticed."""
+
+    source: str
+    dry_run: bool
+    tables: dict[str, TableReport] = field(default_factory=dict)
+    quarantined: list[dict[str, Any]] = field(default_factory=list)
+    quarantined_total: int = 0
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+    release: int | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether any row is new or different."""
+        return any(item.inserted or item.updated for item in self.tables.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready values."""
+        return asdict(self)
+
+    def notice(self, text: str, count: int, rows: list[int] | tuple[int, ...] = (), file: str = "") -> None:
+        """Add something that was noticed, with its first row numbers."""
+        self.notices.append({"text": text, "count": count, "rows": list(rows)[:SHOWN], "file": file})
+
+
+def read_mapping(text: str, name: str = "mapping") -> SourceMapping:
+    """The mapping that a text stands for. Raises Invalid with every mistake and its line."""
+    mapping, problems = load_text(text, SourceMapping, name)
+    if mapping is None:
+        raise Invalid(f"The mapping has {len(problems)} mistake(s).", problems=problems)
+    return mapping
+
+
+def import_source(
+    path: str | Path,
+    *,
+    by: Actor,
+    mapping: str | Path | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Take a file or folder in. With a mapping its files become named tables; without one they carry the named tables' own names.
+
+    A dry run reports the same and writes nothing. Importing the same again changes nothing. Raises Invalid where the source or mapping
+    cannot be used at all; rows that do not fit are quarantined and reported.
+    """
+    by.need("admin", "sales-ops", to="import facts")
+    source = Path(path)
+    text = Path(mapping).read_text(encoding="utf-8") if mapping and Path(mapping).exists() else None
+    if mapping and text is None:
+        raise NotFound(f"The mapping {mapping} does not exist.")
+    spec = read_mapping(text, str(mapping)) if text is not None else None
+    say = progress or (lambda _done, _total, _text: None)
+    report = Report(str(source), dry_run)
+    with tempfile.TemporaryDirectory(prefix="closedwon-import-") as folder:
+        say(0, 4, "Reading the files")
+        bad: list[Bad] = []
+        staged = _stage_mapped(source, spec, Path(folder), report, bad) if spec else _stage_named(source, Path(folder), report, bad)
+        if not any(item.files for item in staged.values()):
+            raise Invalid(f"{source} holds nothing that can be taken.", problems=[Problem(b.reason, b.file, row=b.row) for b in bad[:20]])
+        at = store()
+        if dry_run:
+            for name, item in staged.items():
+                _count(report, name, *take(at, item, txn="", dry_run=True), bad)
+            _finish_bad(report, bad)
+            _stage_alarms(report, at, staged)
+            return report
+        with exclusive(at, "import"):
+            return _commit(at, staged, source, _digest(source, text), by, report, bad, say)
+
+
+def _digest(source: Path, text: str | None) -> str:
+    whole = hashlib.sha256((text or "").encode())
+    for file in files(source):
+        whole.update(file.name.encode())
+        with file.open("rb") as handle:
+            while chunk := handle.read(1 << 20):
+                whole.update(chunk)
+    return whole.hexdigest()
+
+
+def _commit(
+    at: Store, staged: dict[str, Staged], source: Path, digest: str, by: Actor, report: Report, bad: list[Bad], say: Progress
+) -> Report:
+    """Merge every table, then publish. A run that was killed is taken up again: its transactions are skipped where they landed."""
+    run = ImportRun.objects.filter(digest=digest, status="running").order_by("-id").first()
+    run = run or ImportRun.objects.create(started_at=timezone.now(), by=by.name, source=str(source)[:500], digest=digest)
+    before = at.tables()
+    try:
+        _events(at, staged, run)
+        for done, (name, item) in enumerate(staged.items()):
+            say(done, len(staged) + 2, f"Taking in {name}")
+            merge, refused = take(at, item, txn=f"import-{run.pk}-{name}")
+            _count(report, name, merge, refused, bad)
+        _finish_bad(report, bad, at, run)
+        _look(report, at, staged)
+        say(len(staged), len(staged) + 2, "Rebuilding the history of deals")
+        versions: dict[str, int | None] = {name: version for name, version in at.tables().items() if before.get(name) != version}
+        versions |= {name: at.version(name) for name in staged}
+        rebuilt = rebuild(at, versions)
+    except Exception:
+        run.status, run.finished_at = "failed", timezone.now()
+        run.save()
+        raise
+    with transaction.atomic():
+        release = publish(versions | rebuilt, note=f"import of {source.name}")
+        report.release = release.pk
+        run.status, run.finished_at, run.release, run.report = "done", timezone.now(), release, json.loads(json.dumps(report.as_dict()))
+        run.save()
+        record(
+            by=by.name,
+            channel=by.channel,
+            verb="facts.imported",
+            subject=f"import:{run.pk}",
+            detail={
+                "source": source.name,
+                "digest": digest,
+                "release": release.pk,
+                "tables": {name: asdict(item) for name, item in report.tables.items()},
+            },
+        )
+    return report
+
+
+def _events(at: Store, staged: dict[str, Staged], run: ImportRun) -> None:
+    """Where the source tells no changes of its own, the differences to what was there become events."""
+    if "opportunities" not in staged or "opportunity_changes" in staged:
+        return
+    found = changes_of(at, staged["opportunities"], FOLLOWED, run.started_at)
+    if found is not None:
+        at.merge("opportunity_changes", found, txn=f"import-{run.pk}-events")
+
+
+def _count(report: Report, name: str, merge: Any, refused: list[Bad], bad: list[Bad]) -> None:
+    entry = report.tables.setdefault(name, TableReport())
+    entry.inserted, entry.updated, entry.unchanged = merge.inserted, merge.updated, merge.unchanged
+    bad.extend(refused)
+
+
+def _finish_bad(report: Report, bad: list[Bad], at: Store | None = None, run: ImportRun | None = None) -> None:
+    """Put refused rows into the report and, in a real import, into quarantine."""
+    for item in bad:
+        report.tables.setdefault(item.table_name, TableReport()).quarantined += 1
+    report.quarantined = [asdict(item) for item in bad[:SHOWN]]
+    report.quarantined_total = len(bad)
+    if at is None or run is None or not bad:
+        return
+    rows: dict[tuple[str, int], Bad] = {}
+    for item in bad:
+        rows.setdefault((f"{item.file}:{item.table_name}", item.row), item)
+    from closedwon.facts.arrow import rows_to_table
+
+    made = [asdict(item) | {"file": file, "import_id": str(run.pk)} for (file, _row), item in rows.items()]
+    at.merge("quarantine", rows_to_table(made, table("quarantine").columns), txn=f"import-{run.pk}-quarantine")
+
+
+def _stage_named(source: Path, folder: Path, report: Report, bad: list[Bad]) -> dict[str, Staged]:
+    """Files that carry the named tables' own names: Parquet as it is, CSV and Excel by their headers."""
+    staged: dict[str, Staged] = {}
+    for file in files(source):
+        name = file.stem
+        if name.startswith("truth_"):
+            continue
+        if name not in TABLES or TABLES[name].shelf == "marts" or name == "quarantine":
+            if name != "quarantine":
+                report.notice(f"{file.name} is not a named table and was left alone", 1)
+            continue
+        if file.suffix.lower() == ".parquet":
+            check_parquet(file, name)
+            staged.setdefault(name, Staged(name)).files.append(file)
+        else:
+            sheet = open_sheet(file)
+            columns = {column: {"from": column, "unit": "minor"} for column in sheet.header}
+            spec = SourceMapping.model_validate({"map": [{"table": name, "from": file.name, "columns": columns}]})
+            _stage_sheets([(sheet, spec, 0)], folder, report, bad, staged, {})
+    return dict(sorted(staged.items()))
+
+
+def _stage_mapped(source: Path, spec: SourceMapping, folder: Path, report: Report, bad: list[Bad]) -> dict[str, Staged]:
+    """Files that a mapping turns into named tables."""
+    by_name = {file.name: file for file in files(source)}
+    wanted = {part.from_ for part in spec.map}
+    missing = sorted(wanted - set(by_name))
+    if missing and source.is_file() and len(wanted) == 1:
+        by_name = {missing[0]: source}
+    elif missing:
+        raise NotFound(f"{source} has no {', '.join(missing)}, which the mapping wants.", mend=f"It has: {', '.join(sorted(by_name))}.")
+    lookups = _lookups(spec, by_name)
+    staged: dict[str, Staged] = {}
+    for number, part in enumerate(spec.map):
+        sheet = open_sheet(by_name[part.from_])
+        _stage_sheets([(sheet, spec, number)], folder, report, bad, staged, lookups)
+    for file in sorted(set(by_name) - wanted):
+        report.notice(f"{file} is not used by the mapping", 1)
+    return staged
+
+
+def _lookups(spec: SourceMapping, by_name: dict[str, Path]) -> dict[tuple[str, str, str], dict[str, str]]:
+    from closedwon.crm.mapping import ColumnMap
+
+    found: dict[tuple[str, str, str], dict[str, str]] = {}
+    for part in spec.map:
+        for column in part.columns.values():
+            look = column.lookup if isinstance(column, ColumnMap) else None
+            if look is None or (look.file, look.key, look.value) in found:
+                continue
+            if look.file not in by_name:
+                raise NotFound(f"The mapping looks things up in {look.file}, which is not there.")
+            sheet = open_sheet(by_name[look.file])
+            for name in (look.key, look.value):
+                if name not in sheet.header:
+                    raise Invalid(f"{look.file} has no column {name!r}.", mend=f"It has: {', '.join(sheet.header)}.")
+            key, value = sheet.header.index(look.key), sheet.header.index(look.value)
+            found[look.file, look.key, look.value] = {cells[key].strip(): cells[value].strip() for _n, cells in sheet.rows}
+    return found
+
+
+def _stage_sheets(
+    parts: list[tuple[Sheet, SourceMapping, int]],
+    folder: Path,
+    report: Report,
+    bad: list[Bad],
+    staged: dict[str, Staged],
+    lookups: dict[tuple[str, str, str], dict[str, str]],
+) -> None:
+    workspace = current()
+    for sheet, spec, number in parts:
+        part = spec.map[number]
+        reader = Reader(part, spec, sheet.header, workspace.zone, workspace.settings.currency, lookups)
+        fields = [name for name, _read, _column, _major, _spec in reader.fills]
+        if any(name.endswith("_minor") for name in fields) and table(part.table).column("currency") and "currency" not in fields:
+            fields.append("currency")
+        writer = Writer(folder, part.table, fields, len(list(folder.iterdir())))
+        for row, cells in sheet.rows:
+            try:
+                made = reader.row(cells, row)
+            except BadCell as error:
+                bad.append(Bad(sheet.name, row, part.table, error.message, error.column, json.dumps(cells, ensure_ascii=False)[:2000]))
+                continue
+            if made is not None:
+                writer.add(made, sheet.name, row)
+        staged.setdefault(part.table, Staged(part.table)).files.append(writer.close())
+        bad.extend(Bad(sheet.name, p.row or p.line or 0, part.table, p.message) for p in sheet.problems)
+        for note in sheet.notes:
+            if not any(item["text"] == note and item["file"] == sheet.name for item in report.notices):
+                report.notice(note, 1, file=sheet.name)
+        for text, rows in reader.notices.counts.items():
+            if not any(item["text"] == text and item["file"] == sheet.name for item in report.notices):
+                report.notice(text, reader.notices.totals[text], rows, sheet.name)
+        if part.table == "opportunities" and "account_id" in fields:
+            _missing_accounts(sheet, folder, report, staged[part.table].files[-1])
+
+
+def _missing_accounts(sheet: Sheet, _folder: Path, report: Report, file: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from closedwon.facts.intake import ROW
+
+    rows = pq.read_table(file, columns=["account_id", ROW])
+    missing = [row for account, row in zip(rows["account_id"].to_pylist(), rows[ROW].to_pylist(), strict=True) if account is None]
+    if missing:
+        report.notice("deals have no account", len(missing), missing, sheet.name)
+
+
+def _look(report: Report, at: Store, staged: dict[str, Staged]) -> None:
+    """What stands in the tables now that should be known: references that lead nowhere, stages that the policy does not know."""
+    for name, column, other in REFERENCES:
+        if name in staged:
+            found = strangers(at, name, column, other)
+            if found:
+                report.notice(f"{name}.{column} names {', '.join(found.values[:5])}, not in {other}", found.rows)
+    if "opportunities" in staged or "opportunity_changes" in staged:
+        report.alarms += unknown_stages(at)
+
+
+def unknown_stages(at: Store) -> list[str]:
+    """Stages in the data that the pipeline policy does not know, each as a sentence."""
+    known = {stage.name for stage in applied("pipeline").stages}
+    counts = distinct(at, "opportunities", "stage")
+    return [
+        f"{count} deals are in the stage {name!r}, which the pipeline policy does not know"
+        for name, count in counts.items()
+        if name not in known
+    ]
+
+
+def _stage_alarms(report: Report, at: Store, staged: dict[str, Staged]) -> None:
+    """The same alarms for a dry run, from the staged rows."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    _ = at
+    known = {stage.name for stage in applied("pipeline").stages}
+    counts: dict[str, int] = {}
+    for file in staged["opportunities"].files if "opportunities" in staged else []:
+        if "stage" in pq.read_schema(file).names:
+            for item in pc.value_counts(pq.read_table(file, columns=["stage"])["stage"]).to_pylist():
+                counts[item["values"]] = counts.get(item["values"], 0) + item["counts"]
+    report.alarms += [
+        f"{count} deals are in the stage {name!r}, which the pipeline policy does not know"
+        for name, count in sorted(counts.items(), key=lambda pair: -pair[1])
+        if name is not None and name not in known
+    ]
+
+
+def now() -> datetime:
+    """The moment, for callers outside this module."""
+    return timezone.now()
