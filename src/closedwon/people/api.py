@@ -190,7 +190,7 @@ def list_people(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 @router.post("/people", response={201: Added}, summary="Let a person sign in")
-def add_person(request: HttpRequest, given: PersonIn) -> Status:
+def add_person(request: HttpRequest, given: PersonIn) -> Status[Any]:
     """Add a person, with an invitation."""
     by = api_actor(request)
     user = actions.add(given.email, by=by, name=given.name, person_id=given.person_id, roles=given.roles, region=given.region)
@@ -198,7 +198,7 @@ def add_person(request: HttpRequest, given: PersonIn) -> Status:
 
 
 @router.post("/people/{email}/roles", response={201: GrantOut}, summary="Grant a role")
-def grant(request: HttpRequest, email: str, given: GrantIn) -> Status:
+def grant(request: HttpRequest, email: str, given: GrantIn) -> Status[Any]:
     """Grant a role or the right `pay`."""
     by = api_actor(request)
     return Status(
@@ -207,7 +207,7 @@ def grant(request: HttpRequest, email: str, given: GrantIn) -> Status:
 
 
 @router.delete("/people/{email}/roles/{role}", response={204: None}, summary="Take a role away")
-def revoke(request: HttpRequest, email: str, role: str) -> Status:
+def revoke(request: HttpRequest, email: str, role: str) -> Status[Any]:
     """Revoke a role."""
     by = api_actor(request)
     actions.revoke(actions.find(email, by=by), role, by=by)
@@ -215,7 +215,7 @@ def revoke(request: HttpRequest, email: str, role: str) -> Status:
 
 
 @router.post("/people/{email}/switch", response={204: None}, summary="Switch a person on or off")
-def switch(request: HttpRequest, email: str, active: bool) -> Status:
+def switch(request: HttpRequest, email: str, active: bool) -> Status[Any]:
     """End a person's sign-in and tokens, or allow them again."""
     by = api_actor(request)
     actions.switch(actions.find(email, by=by), active, by=by)
@@ -223,7 +223,7 @@ def switch(request: HttpRequest, email: str, active: bool) -> Status:
 
 
 @router.post("/people/{email}/link", response={204: None}, summary="Link a user to a person of the facts")
-def link(request: HttpRequest, email: str, person_id: str) -> Status:
+def link(request: HttpRequest, email: str, person_id: str) -> Status[Any]:
     """Say which imported person a user is."""
     by = api_actor(request)
     actions.link(actions.find(email, by=by), person_id, by=by)
@@ -237,14 +237,14 @@ def list_tokens(request: HttpRequest) -> list[ApiToken]:
 
 
 @router.post("/tokens", response={201: TokenMade}, summary="Make an API token")
-def make_token(request: HttpRequest, given: TokenIn) -> Status:
+def make_token(request: HttpRequest, given: TokenIn) -> Status[Any]:
     """Make a token for oneself; its text is given this once. A token cannot make tokens."""
     token, text = actions.make_token(given.name, given.scopes, by=api_actor(request), days=given.days)
     return Status(201, {**{name: getattr(token, name) for name in TokenOut.model_fields}, "text": text})
 
 
 @router.delete("/tokens/{prefix}", response={204: None}, summary="End an API token")
-def revoke_token(request: HttpRequest, prefix: str) -> Status:
+def revoke_token(request: HttpRequest, prefix: str) -> Status[Any]:
     """End a token now."""
     actions.revoke_token(prefix, by=api_actor(request))
     return Status(204, None)
@@ -257,13 +257,13 @@ def list_identities(request: HttpRequest, person_id: str = "") -> list[Identity]
 
 
 @router.post("/identities", response={201: IdentityOut}, summary="Add an identity")
-def add_identity(request: HttpRequest, given: IdentityIn) -> Status:
+def add_identity(request: HttpRequest, given: IdentityIn) -> Status[Any]:
     """Say that a name in some system is a person."""
     return Status(201, actions.add_identity(given.kind, given.value, given.person_id, by=api_actor(request)))
 
 
 @router.delete("/identities/{identity_id}", response={204: None}, summary="Take an identity away")
-def remove_identity(request: HttpRequest, identity_id: int) -> Status:
+def remove_identity(request: HttpRequest, identity_id: int) -> Status[Any]:
     """Take an identity away."""
     actions.remove_identity(identity_id, by=api_actor(request))
     return Status(204, None)
@@ -288,7 +288,7 @@ def list_corrections(request: HttpRequest, state: str = "") -> list[SeatCorrecti
 
 
 @router.post("/seat-corrections", response={201: CorrectionOut}, summary="Propose a correction of seats")
-def propose(request: HttpRequest, given: CorrectionIn) -> Status:
+def propose(request: HttpRequest, given: CorrectionIn) -> Status[Any]:
     """Propose a row of the hierarchy, of the holders or of the seats."""
     return Status(201, actions.propose(given.table, given.row, given.why, by=api_actor(request)))
 

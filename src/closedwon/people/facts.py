@@ -17,7 +17,7 @@ def facts_rows(table: str, columns: Sequence[str] | None = None, *, release: Rel
     version = release.tables.get(table) if release else None
     if version is None:
         return []
-    return store().read(table, version=version, columns=list(columns) if columns else None).to_pylist()
+    return list(store().read(table, version=version, columns=list(columns) if columns else None).to_pylist())
 
 
 def publish_rows(changed: Mapping[str, Sequence[Mapping[str, Any]]], *, note: str) -> Release:

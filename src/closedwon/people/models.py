@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
 
 
 class Users(BaseUserManager["User"]):
@@ -34,6 +37,10 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=timezone.now)
 
+    role_grants: RelatedManager[RoleGrant]
+    tokens: RelatedManager[ApiToken]
+    held: list[RoleGrant]
+
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: list[str] = []
@@ -59,6 +66,7 @@ class RoleGrant(models.Model):
     """A role or a right (such as "pay") that a person has, from when to when, and who gave it; never deleted."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="role_grants")
+    user_id: int
     role = models.CharField(max_length=40)
     region = models.CharField(max_length=100, blank=True, help_text="Sales ops only: limits the role to one region.")
     reason = models.CharField(max_length=300, blank=True)
@@ -85,6 +93,7 @@ class ApiToken(models.Model):
     """A token for the API: only its hash is kept, its text is shown once."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    user_id: int
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=16, unique=True)
     digest = models.CharField(max_length=64)

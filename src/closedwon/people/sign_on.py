@@ -23,7 +23,7 @@ def site_address(path: str, request: Any = None) -> str:
     return request.build_absolute_uri(path) if request is not None else f"http://localhost:8000{path}"
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Nobody signs up; an admin invites."""
 
     def is_open_for_signup(self, request: Any) -> bool:  # noqa: ARG002 - allauth's signature
@@ -44,7 +44,7 @@ def _box() -> Fernet:
     return Fernet(base64.urlsafe_b64encode(key))
 
 
-class MFAAdapter(DefaultMFAAdapter):
+class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Second-factor secrets lie encrypted in the database; the key comes from the workspace's secret key."""
 
     def encrypt(self, text: str) -> str:

@@ -23,7 +23,7 @@ class CalendarSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: str = "months"
-    start_month: int = Field(1, ge=1, le=12)
+    start_month: int = Field(default=1, ge=1, le=12)
     year_label: str = "end"
     week_ends: str = "saturday"
     anchor: str = "last"
@@ -34,11 +34,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     company: str = "My company"
-    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     time_zone: str = "UTC"
     database_url: str = ""
     facts_url: str = ""
-    engine: str = Field("duckdb", pattern=r"^(duckdb|spark)$")
+    engine: str = Field(default="duckdb", pattern=r"^(duckdb|spark)$")
     locale: str = "en"
     base_url: str = ""
     demo: bool = False
@@ -59,7 +59,7 @@ class Workspace:
     """A workspace folder and its settings."""
 
     path: Path
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = field(default_factory=lambda: Settings())  # noqa: PLW0108 - pydantic's class is no plain factory to mypy
 
     @property
     def zone(self) -> ZoneInfo:

@@ -16,7 +16,11 @@ from closedwon.people.corrections import SOURCE, SUBJECT, cycle, lay_over
 from closedwon.people.facts import facts_rows, publish_rows
 from closedwon.people.models import SeatCorrection
 
-DEFAULTS = {"hierarchy": {"kind": "sales"}, "position_holders": {"share_ppm": 1_000_000, "is_interim": False}, "positions": {}}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "hierarchy": {"kind": "sales"},
+    "position_holders": {"share_ppm": 1_000_000, "is_interim": False},
+    "positions": {},
+}
 
 
 def corrections(*, by: Actor, state: str = "") -> list[SeatCorrection]:
