@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from closedwon.generate import orders, plans, planted, tables, truth
+from closedwon.generate import orders, plans, planted, splits, tables, truth
 from closedwon.generate.arrow import Writer
 from closedwon.generate.chain import Book, Columns, Market, build
 from closedwon.generate.history import live
@@ -100,6 +100,7 @@ def _write_batch(world: World, staff: Staff, writer: Writer, totals: Totals, boo
     lives = live(world, staff, world.rng(5, number), deals)
     batch = tables.Batch(world, staff, world.rng(6, number), book, lives, totals.accounts, totals.deals, totals.contracts, minor)
     tables.write(batch, writer)
+    splits.write(batch, writer)
     orders.write(batch, writer)
     totals.add(deals, lives.now)
     totals.accounts += len(book.accounts["pool"])

@@ -10,9 +10,13 @@ from closedwon.generate.timeline import DAY, HOUR, as_date
 from closedwon.generate.world import World
 
 STAGE = names.STAGES
-FORECAST, DEALS, BOOKINGS, ACCOUNTS, PEOPLE, QUALITY = (
-    "/forecast/board", "/pipeline/deals", "/pipeline/deals", "/pipeline/accounts", "/admin/people", "/systems/data-quality",
-)  # fmt: skip
+FORECAST, DEALS, BOOKINGS, PEOPLE, WATERFALL = (
+    "forecast board",
+    "pipeline deals",
+    "pipeline deals",
+    "people and seats",
+    "pipeline waterfall",
+)
 
 
 class Planted:
@@ -55,6 +59,9 @@ def people(g: Garden) -> None:
     if "absent seat" in special:
         detail = "Priscilla Wong submits since " + str(as_date(g.world.date(30)))
         g.note("sales ops submits for an absent leader", "people", "forecast_calls", seats[special["absent seat"]]["id"], detail, FORECAST)
+    missed = g.world.settings.shape
+    detail = f"{missed.missed_region}: a procurement freeze pushed {missed.missed_slip_share:.0%} of its wins into the next quarter"
+    g.note("one missed quarter", "shape", "targets", missed.missed_quarter, detail, WATERFALL)
     _vacancies(g)
     _transfer(g)
     for key, situation, detail in (

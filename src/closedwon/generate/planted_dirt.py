@@ -7,7 +7,7 @@ from closedwon.generate.planting import Deal, Garden
 from closedwon.generate.timeline import DAY, as_date, day
 
 STAGE = names.STAGES
-PAGE = "/systems/data-quality"
+PAGE = "data quality"
 
 
 def dirt(g: Garden) -> None:

@@ -7,7 +7,7 @@ from closedwon.generate.planting import Garden
 from closedwon.generate.timeline import DAY, HOUR, as_date
 
 STAGE = names.STAGES
-PAGE = "/pipeline/accounts"
+PAGE = "account"
 
 
 def renewals(g: Garden) -> None:

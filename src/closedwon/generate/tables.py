@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from closedwon.generate import names
 from closedwon.generate.arrow import Writer, ids, join, masked, pick
-from closedwon.generate.chain import EXPANSION, NEW, RENEWAL, SERVICES, Book
+from closedwon.generate.chain import NEW, RENEWAL, SERVICES, Book
 from closedwon.generate.history import Lives
 from closedwon.generate.paths import Log, text_from, text_of_bool, text_of_day, text_of_int
 from closedwon.generate.staff import Staff
@@ -92,7 +92,6 @@ def write(batch: Batch, out: Writer) -> None:
     _lines(batch, out)
     _people_on_deals(batch, out)
     _account_team(batch, out)
-    _splits(batch, out)
     _leads(batch, out)
     _truth(batch, out)
 
@@ -366,54 +365,6 @@ def _account_team(batch: Batch, out: Writer) -> None:
     out.add("account_team", {
         "account_id": batch.accounts(customer), "user_id": pick(batch.users, managers[(customer + batch.account0) % len(managers)]), "since": since,
         "role": pick(pa.array(["Customer Success Manager"]), np.zeros(len(customer), dtype=np.int64)),
-    })  # fmt: skip
-
-
-def _splits(batch: Batch, out: Writer) -> None:
-    deals, now, rng, world, staff = batch.book.deals, batch.lives.now, batch.rng, batch.world, batch.staff
-    n = len(deals["T"])
-    owner = batch.lives.paths["owner_id"]
-    pools = len(world.regions) * len(world.segments)
-    chance = np.where(deals["kind"] <= EXPANSION, world.settings.shape.split_share * 1.35, 0)
-    far = np.where(rng.random(n) < 0.3, rng.integers(0, pools, n), deals["pool"])
-    partner = staff.stint_user[staff.draw(far, deals["C"].astype(np.int64), rng.random(n))]
-    before, after = staff.stint_user[owner.values[:, 0]], staff.stint_user[owner.values[:, 1]]
-    has = np.flatnonzero((rng.random(n) < chance) & (partner != before) & (partner != after))
-    share = rng.choice([600_000, 500_000, 700_000, 800_000], len(has), p=[0.5, 0.25, 0.15, 0.10])
-    since = deals["C"][has].astype(np.int64)
-    handed = np.where(owner.at[has, 0] < NEVER, owner.at[has, 0] // DAY, 0)
-    stop = np.minimum(now["end"][has] // DAY, world.today)
-    middle = since + ((stop - since) * 0.5).astype(np.int64)
-    changed = (handed == 0) & (rng.random(len(has)) < 0.15) & (middle > since) & (share != 500_000)
-    cut = np.where(handed > since, handed, np.where(changed, middle, 0))
-    cuts = cut > 0
-    later = np.where(changed, 500_000, share)
-    parts = [
-        (has, before[has], since, cut, cuts, share), (has[cuts], after[has][cuts], cut[cuts], cut[cuts], np.zeros(cuts.sum(), bool), later[cuts]),
-        (has, partner[has], since, cut, changed, 1_000_000 - share),
-        (has[changed], partner[has][changed], cut[changed], cut[changed], np.zeros(changed.sum(), bool), 1_000_000 - later[changed]),
-    ]  # fmt: skip
-    row, user, start, end, ends, ppm = (np.concatenate([part[index] for part in parts]) for index in range(6))
-    _split_rows(batch, out, row, user, start, end, ends, ppm, overlay=False)
-    large = deals["pool"] % len(world.segments) == len(world.segments) - 1
-    helped = np.flatnonzero(large & (deals["kind"] <= EXPANSION) & (rng.random(n) < 0.35))
-    engineer = staff.overlay["SE"][rng.integers(0, len(staff.overlay["SE"]), len(helped))]
-    start = np.minimum(deals["C"][helped].astype(np.int64) + 9, world.today - 1)
-    none = np.zeros(len(helped), dtype=bool)
-    _split_rows(batch, out, helped, engineer, start, start, none, np.full(len(helped), 1_000_000), overlay=True)
-    out.add("opportunity_team", {
-        "opportunity_id": batch.opportunities(helped), "user_id": pick(batch.users, engineer), "since": start,
-        "role": pick(pa.array(["Sales Engineer"]), np.zeros(len(helped), dtype=np.int64)), "is_primary": none,
-    })  # fmt: skip
-
-
-def _split_rows(
-    batch: Batch, out: Writer, row: Array, user: Array, since: Array, until: Array, ends: Array, ppm: Array, *, overlay: bool
-) -> None:
-    kind = pick(pa.array(["revenue", "overlay"]), np.full(len(row), int(overlay)))
-    out.add("opportunity_splits", {
-        "opportunity_id": batch.opportunities(row), "user_id": pick(batch.users, user), "split_type": kind, "since": since, "until": masked(until, ends),
-        "share_ppm": ppm, "is_overlay": np.full(len(row), overlay),
     })  # fmt: skip
 
 

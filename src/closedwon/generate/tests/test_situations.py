@@ -14,6 +14,7 @@ from closedwon.generate.settings import load
 
 TODAY = date(2026, 11, 25)
 NAMED = {
+    "shape": {"one missed quarter"},
     "people": {
         "re-org on day 38", "interim leader with two seats", "vacant seat with open pipeline", "transfer SMB to mid-market with seven live deals",
         "parental leave", "leaver who owes a draw", "rehire", "sandbags by 12 %", "18 % too optimistic", "always late",
@@ -74,7 +75,7 @@ def test_every_situation_is_noted_and_its_row_exists(t):
     found = defaultdict(set)
     for note in t["truth_situations"]:
         found[note["family"]].add(note["situation"])
-        assert note["page"].startswith("/")
+        assert note["page"] in {"forecast board", "pipeline deals", "pipeline waterfall", "people and seats", "account", "data quality"}
         key = {
             "position_holders": "user_id",
             "hierarchy": "position_id",
@@ -82,7 +83,7 @@ def test_every_situation_is_noted_and_its_row_exists(t):
             "assignments": "user_id",
             "bookings": "order_id",
         }
-        if note["id"] and note["situation"] != "restated number":
+        if note["id"] and note["situation"] not in {"restated number", "one missed quarter"}:
             assert t.all(note["table_name"], note["id"], key.get(note["table_name"], "id")), note
     assert dict(found) == NAMED
 
