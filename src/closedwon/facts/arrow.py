@@ -17,6 +17,7 @@ TYPES: dict[ColumnType, pa.DataType] = {
     "decimal": pa.decimal128(18, 6),
     "number": pa.float64(),
 }
+KINDS: dict[pa.DataType, ColumnType] = {arrow: kind for kind, arrow in TYPES.items()}
 SQL_TYPES: dict[ColumnType, str] = {
     "text": "VARCHAR",
     "int": "BIGINT",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -14,9 +14,9 @@ from closedwon.base.rule import Rule
 from closedwon.facts.arrow import SQL_TYPES, rows_to_table, schema
 from closedwon.facts.dialects import duckdb_text, order_clause, spark_text
 from closedwon.facts.duck import cursor, quoted
-from closedwon.facts.store import Source, scan
+from closedwon.facts.source import Source, scan
 
-Input = pa.Table | Source | list[dict[str, Any]]
+Input: TypeAlias = pa.Table | Source | list[dict[str, Any]]
 
 
 class Engine(Protocol):

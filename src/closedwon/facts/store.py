@@ -6,12 +6,11 @@ does nothing. Works on a local folder and, through deltalake's storage options, 
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,63 +18,38 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
-from closedwon.base.errors import Conflict, Invalid
-from closedwon.base.tables import Column, Table, table
-from closedwon.facts.arrow import SQL_TYPES, TYPES, schema
-from closedwon.facts.duck import cursor, literal, quoted
+from closedwon.base.errors import Conflict
+from closedwon.base.tables import Column, table
+from closedwon.facts.arrow import KINDS
+from closedwon.facts.duck import cursor, quoted
+from closedwon.facts.locks import database_lock, file_lock
+from closedwon.facts.merge import Incoming, Merge
+from closedwon.facts.source import BATCH, Source, scan, typed
+
+__all__ = ["Merge", "Source", "Store", "scan", "store"]
 
 TRIES = 5
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=256_000)
-_KIND_OF = {pa.int64(): "int", pa.bool_(): "bool", pa.date32(): "date", pa.timestamp("us", tz="UTC"): "instant", pa.float64(): "number"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """A table at one version, ready for an engine: its files, its declared columns and which columns the files have."""
-
-    name: str
-    columns: tuple[Column, ...]
-    files: tuple[str, ...]
-    physical: frozenset[str]
-    version: int | None
-    remote: Any = None
-
-    @property
-    def select(self) -> str:
-        """A SELECT that gives the declared columns in their types; missing ones are null, and no files give no rows."""
-        if not self.files:
-            nulls = ", ".join(f"CAST(NULL AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}" for c in self.columns)
-            return f"SELECT {nulls} WHERE FALSE"
-        cells = [
-            f"CAST({quoted(c.name) if c.name in self.physical else 'NULL'} AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}"
-            for c in self.columns
-        ]
-        return f"SELECT {', '.join(cells)} FROM read_parquet([{', '.join(map(literal, self.files))}], union_by_name = true)"
-
-
-@dataclass(frozen=True)
-class Merge:
-    """What a merge did: the version that holds it, how many rows it inserted, updated and left as they were."""
-
-    version: int | None
-    inserted: int
-    updated: int
-    unchanged: int
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was written."""
-        return bool(self.inserted or self.updated)
 
 
 class Store:
-    """The named tables under one URL. `locks` is a local folder in which writers of the same table wait for each other."""
+    """The named tables under one URL.
 
-    def __init__(self, url: str, storage_options: dict[str, str] | None = None, locks: Path | None = None) -> None:
+    `locks` is a local folder in which writers of the same table wait for each other; `shared_lock` does it for several machines.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        storage_options: dict[str, str] | None = None,
+        locks: Path | None = None,
+        shared_lock: Callable[[str], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self.url = url.rstrip("/")
         self.options = storage_options or None
         self.is_local = "://" not in self.url
-        self.locks = locks or Path(self.url if self.is_local else ".") / ".locks"
+        self.locks = locks or Path(self.url if self.is_local else tempfile.gettempdir()) / ".locks"
+        self.shared_lock = shared_lock
 
     def path(self, name: str) -> str:
         """Where the table lies."""
@@ -108,7 +82,7 @@ class Store:
     def source(self, name: str, version: int | None = None) -> Source:
         """The table at a version (default: the newest) as an engine reads it."""
         if version is not None:
-            return _source_at(self.url, tuple(sorted((self.options or {}).items())), name, version)
+            return _source_at(self, name, version)
         return self._source(name, None)
 
     def _source(self, name: str, version: int | None) -> Source:
@@ -117,7 +91,7 @@ class Store:
         if found is None:
             return Source(name, declared.columns, (), frozenset(), None)
         physical = pa.schema(found.schema().to_arrow())
-        custom = tuple(Column(f.name, _KIND_OF.get(f.type, "text")) for f in physical if f.name.startswith("x_"))  # type: ignore[arg-type]
+        custom = tuple(Column(f.name, KINDS.get(f.type, "text")) for f in physical if f.name.startswith("x_"))
         files = tuple(found.file_uris())
         remote = None if self.is_local else found
         return Source(name, declared.columns + custom, files, frozenset(physical.names), found.version(), remote)
@@ -138,75 +112,53 @@ class Store:
 
     def replace(self, name: str, data: pa.Table | pa.RecordBatchReader, *, txn: str = "") -> int:
         """Make `data` the whole table; gives the version that holds it."""
-        with self._writing(name):
+        with self.locked(name):
             return self._commit(name, data, "overwrite", txn)
 
     def append(self, name: str, data: pa.Table | pa.RecordBatchReader, *, txn: str = "") -> int:
         """Add rows; gives the version that holds them."""
-        with self._writing(name):
+        with self.locked(name):
             return self._commit(name, data, "append", txn)
 
     def merge(
-        self, name: str, data: pa.Table | pa.RecordBatchReader | str, *, txn: str = "", complete: bool = False, dry_run: bool = False
+        self,
+        name: str,
+        data: pa.Table | pa.RecordBatchReader | str,
+        *,
+        txn: str = "",
+        complete: bool = False,
+        dry_run: bool = False,
+        follow: Sequence[str] = (),
     ) -> Merge:
         """Take rows in by the table's key: new keys are inserted, changed rows updated, the others left as they are.
 
         `data` is Arrow or a SELECT for DuckDB with one row per key. Only the columns it brings are compared and written; the others of an
         existing row stay. With `complete`, rows whose key is not in `data` are dropped. Data that changes nothing commits nothing, and
-        a dry run only counts.
+        a dry run only counts. `follow` names columns whose changed cells the result lists.
         """
-        with self._writing(name):
-            before = self.source(name)
-            if txn and self._has(name, txn):
-                return Merge(before.version, 0, 0, 0)
-            with cursor() as con:
-                return self._merge(con, name, data, before, txn, complete=complete, dry_run=dry_run)
+        with self.locked(name), cursor() as con:
+            incoming = Incoming(con, name, data)
+            for _ in range(TRIES):
+                before = self.source(name)
+                if txn and self._has(name, txn):
+                    return Merge(before.version, 0, 0, 0)
+                plan = incoming.against(before, complete=complete, follow=follow)
+                if dry_run or not plan.changed:
+                    return plan
+                try:
+                    version = self._commit(name, con.sql(incoming.merged).to_arrow_reader(BATCH), "overwrite", txn)
+                except Conflict:
+                    continue
+                return replace(plan, version=version)
+        raise _conflict(name)
 
-    def _merge(self, con: Any, name: str, data: Any, before: Source, txn: str, *, complete: bool, dry_run: bool) -> Merge:
-        given = data
-        if not isinstance(data, str):
-            con.register("incoming_data", data)
-            given = "SELECT * FROM incoming_data"
-        con.execute(f"CREATE TEMP TABLE incoming AS {given}")
-        names = [row[0] for row in con.execute("DESCRIBE incoming").fetchall()]
-        declared = _declared(name, names)
-        key = table(name).key
-        missing = [part for part in key if part not in names]
-        if missing:
-            raise Invalid(f"Rows for {name} have no {', '.join(missing)}, which is part of its key.")
-        if not before.files:
-            text = f"SELECT {_cast(declared, 'incoming')} FROM incoming ORDER BY {', '.join(map(quoted, key))}"
-            count = int(con.execute("SELECT COUNT(*) FROM incoming").fetchall()[0][0])
-            if dry_run or (not count and before.version is not None):
-                return Merge(before.version, count, 0, 0)
-            version = self._commit(name, con.sql(text).to_arrow_reader(200_000), "overwrite", txn)
-            return Merge(version, count, 0, 0)
-        con.execute(f"CREATE TEMP VIEW present AS {scan(con, before)}")
-        on = " AND ".join(f"i.{quoted(part)} IS NOT DISTINCT FROM p.{quoted(part)}" for part in key)
-        own = {c.name for c in before.columns}
-        values = [c for c in declared if c.name not in key]
-        sql_type = {c.name: SQL_TYPES[c.type] for c in declared}
-        differs = (
-            " OR ".join(
-                f"CAST(i.{quoted(c.name)} AS {sql_type[c.name]}) IS DISTINCT FROM "
-                + (f"p.{quoted(c.name)}" if c.name in own else f"CAST(NULL AS {sql_type[c.name]})")
-                for c in values
-            )
-            or "FALSE"
-        )
-        first = f"p.{quoted(key[0])}"
-        joined = f"incoming i LEFT JOIN present p ON {on}"
-        inserted, updated, total = con.execute(
-            f"SELECT COUNT(*) FILTER ({first} IS NULL), COUNT(*) FILTER ({first} IS NOT NULL AND ({differs})), COUNT(*) FROM {joined}"
-        ).fetchall()[0]
-        dropped = 0
-        if complete:
-            dropped = con.execute(f"SELECT COUNT(*) FROM present p ANTI JOIN incoming i ON {on}").fetchall()[0][0]
-        if dry_run or not (inserted or updated or dropped):
-            return Merge(before.version, int(inserted), int(updated) + int(dropped), int(total - inserted - updated))
-        text = _merged(declared, before, on, key, complete=complete)
-        version = self._commit(name, con.sql(text).to_arrow_reader(200_000), "overwrite", txn)
-        return Merge(version, int(inserted), int(updated) + int(dropped), int(total - inserted - updated))
+    def tidy(self, name: str, keep_days: int = 30) -> None:
+        """Put small files together and drop files that no version of the last `keep_days` days needs."""
+        with self.locked(name):
+            found = self._open(name)
+            if found is not None:
+                found.optimize.compact(writer_properties=_WRITER)
+                found.vacuum(retention_hours=keep_days * 24, enforce_retention_duration=False, dry_run=False)
 
     def _has(self, name: str, txn: str) -> bool:
         found = self._open(name)
@@ -216,12 +168,12 @@ class Store:
         """Write one commit, cast to the declared types; a `txn` that is in the log already is skipped."""
         if txn and self._has(name, txn):
             return int(self.version(name) or 0)
-        reader = _typed(name, data)
+        custom = {c.name: c.type for c in self.source(name).columns} if mode == "append" else {}
         properties = CommitProperties(app_transactions=[Transaction(txn, 1)]) if txn else None
         try:
             write_deltalake(
                 self.path(name),
-                reader,
+                typed(name, data, custom),
                 mode=mode,
                 schema_mode="overwrite" if mode == "overwrite" else "merge",
                 storage_options=self.options,
@@ -229,81 +181,32 @@ class Store:
                 writer_properties=_WRITER,
             )
         except CommitFailedError as error:
-            raise Conflict(
-                f"Another writer changed {name} at the same moment.", mend="Run it again; nothing of this write was kept."
-            ) from error
+            raise _conflict(name) from error
         return int(self.version(name) or 0)
 
     @contextmanager
-    def _writing(self, name: str) -> Iterator[None]:
-        """Hold the table's lock; the operating system lets go of it when the process dies."""
-        self.locks.mkdir(parents=True, exist_ok=True)
-        with (self.locks / f"{name}.lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold the lock of that name, a table's while it is written; it ends with the process, however that ends."""
+        with file_lock(self.locks, name), self.shared_lock(name):
             yield
 
 
-@lru_cache(maxsize=512)
-def _source_at(url: str, options: tuple[tuple[str, str], ...], name: str, version: int) -> Source:
-    """A version never changes, so its file list is read once."""
-    return Store(url, dict(options))._source(name, version)  # noqa: SLF001
+def _conflict(name: str) -> Conflict:
+    return Conflict(f"Another writer changed {name} at the same moment.", mend="Run it again; nothing of this write was kept.")
 
 
-def scan(con: Any, source: Source) -> str:
-    """SQL text that reads a source on this cursor; remote files come through Arrow."""
-    if source.remote is None:
-        return source.select
-    view = "remote_" + hashlib.sha256(f"{source.name}{source.version}".encode()).hexdigest()[:12]
-    con.register(view, source.remote.to_pyarrow_dataset())
-    cells = [
-        f"CAST({quoted(c.name) if c.name in source.physical else 'NULL'} AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}"
-        for c in source.columns
-    ]
-    return f"SELECT {', '.join(cells)} FROM {view}"
+_sources: dict[tuple[Any, ...], Source] = {}
 
 
-def _declared(name: str, names: list[str]) -> list[Column]:
-    """The declared columns for these names. Raises Invalid for a name that the table does not have."""
-    found: Table = table(name)
-    unknown = [column for column in names if found.column(column) is None]
-    if unknown:
-        raise Invalid(f"{name} has no column {', '.join(unknown)}.", mend="Custom columns are named x_something.")
-    return [column for column in map(found.column, names) if column is not None]
-
-
-def _cast(columns: list[Column], alias: str) -> str:
-    return ", ".join(f"CAST({alias}.{quoted(c.name)} AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}" for c in columns)
-
-
-def _merged(declared: list[Column], before: Source, on: str, key: tuple[str, ...], *, complete: bool) -> str:
-    """The whole table after the merge: incoming rows over what the others had, then the rows that were not touched."""
-    brought = {c.name for c in declared}
-    kept = [c for c in before.columns if c.name not in brought]
-    every = [*declared, *kept]
-    own = {c.name for c in before.columns}
-    top = ", ".join([_cast(declared, "i"), *(f"p.{quoted(c.name)} AS {quoted(c.name)}" for c in kept)])
-    rest = ", ".join(f"p.{quoted(c.name)}" if c.name in own else f"CAST(NULL AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}" for c in every)
-    text = f"SELECT {top} FROM incoming i LEFT JOIN present p ON {on}"
-    if not complete:
-        text += f" UNION ALL SELECT {rest} FROM present p ANTI JOIN incoming i ON {on}"
-    return f"SELECT * FROM ({text}) ORDER BY {', '.join(map(quoted, key))}"
-
-
-def _typed(name: str, data: Any) -> pa.RecordBatchReader:
-    """A stream of the data in the declared types."""
-    reader = data if isinstance(data, pa.RecordBatchReader) else pa.Table.to_reader(data, max_chunksize=200_000)
-    wanted = [Column(c.name, c.type) for c in _declared(name, reader.schema.names)]
-    target = schema(wanted)
-    custom = {f.name: f.type for f in reader.schema if f.name.startswith("x_") and f.type in TYPES.values()}
-    target = pa.schema([pa.field(f.name, custom.get(f.name, f.type)) for f in target])
-    if reader.schema.equals(target):
-        return reader
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for batch in reader:
-            yield pa.RecordBatch.from_arrays([batch.column(f.name).cast(f.type) for f in target], schema=target)
-
-    return pa.RecordBatchReader.from_batches(target, batches())
+def _source_at(store: Store, name: str, version: int) -> Source:
+    """A version never changes, so its file list is read once, unless the folder itself was exchanged."""
+    key = (store.url, name, version)
+    known = _sources.get(key)
+    if known is None or (known.remote is None and not all(map(os.path.exists, known.files[:1]))):
+        if len(_sources) > 500:
+            _sources.clear()
+        known = _sources[key] = store._source(name, version)  # noqa: SLF001
+    return known
 
 
 def store() -> Store:
@@ -311,4 +214,4 @@ def store() -> Store:
     from closedwon.workspace import current
 
     workspace = current()
-    return Store(workspace.facts_url, dict(workspace.settings.storage), workspace.path / ".locks")
+    return Store(workspace.facts_url, dict(workspace.settings.storage), workspace.path / ".locks", database_lock)

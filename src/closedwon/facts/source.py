@@ -1,0 +1,96 @@
+"""A table at one version as the engines read it, and data in the declared types on its way in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from closedwon.base.errors import Invalid
+from closedwon.base.tables import Column, ColumnType, Table, table
+from closedwon.facts.arrow import KINDS, SQL_TYPES, schema
+from closedwon.facts.duck import literal, quoted
+
+BATCH = 200_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table at one version, ready for an engine: its files, its declared columns and which columns the files have."""
+
+    name: str
+    columns: tuple[Column, ...]
+    files: tuple[str, ...]
+    physical: frozenset[str]
+    version: int | None
+    remote: Any = None
+
+    @property
+    def select(self) -> str:
+        """A SELECT that gives the declared columns in their types; missing ones are null, and no files give no rows."""
+        if not self.files:
+            nulls = ", ".join(f"CAST(NULL AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}" for c in self.columns)
+            return f"SELECT {nulls} WHERE FALSE"
+        cells = [
+            f"CAST({quoted(c.name) if c.name in self.physical else 'NULL'} AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}"
+            for c in self.columns
+        ]
+        return f"SELECT {', '.join(cells)} FROM read_parquet([{', '.join(map(literal, self.files))}], union_by_name = true)"
+
+
+def scan(con: Any, source: Source) -> str:
+    """SQL text that reads a source on this cursor; remote files come through Arrow."""
+    if source.remote is None:
+        return source.select
+    view = "remote_" + hashlib.sha256(f"{source.name}{source.version}".encode()).hexdigest()[:12]
+    con.register(view, source.remote.to_pyarrow_dataset())
+    cells = [
+        f"CAST({quoted(c.name) if c.name in source.physical else 'NULL'} AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}"
+        for c in source.columns
+    ]
+    return f"SELECT {', '.join(cells)} FROM {view}"
+
+
+def declared(name: str, arrow: pa.Schema, present: Mapping[str, ColumnType] | None = None) -> list[Column]:
+    """The declared columns of data with this schema. A custom column keeps its type, unless the table has another one for it.
+
+    Raises Invalid for a name that the table does not have.
+    """
+    found: Table = table(name)
+    unknown = [column for column in arrow.names if found.column(column) is None]
+    if unknown:
+        raise Invalid(f"{name} has no column {', '.join(unknown)}.", mend="Custom columns are named x_something.")
+    made = []
+    for field in arrow:
+        column = found.column(field.name)
+        if column is not None and field.name.startswith("x_"):
+            kind = KINDS.get(field.type, "text")
+            column = Column(field.name, kind if (present or {}).get(field.name, kind) == kind else "text")
+        if column is not None:
+            made.append(column)
+    return made
+
+
+def typed(name: str, data: pa.Table | pa.RecordBatchReader, present: Mapping[str, ColumnType] | None = None) -> pa.RecordBatchReader:
+    """A stream of the data in the declared types; custom columns in the types that the table has for them."""
+    reader = data if isinstance(data, pa.RecordBatchReader) else data.to_reader(max_chunksize=BATCH)
+    custom = {name: kind for name, kind in (present or {}).items() if name.startswith("x_")}
+    target = schema(Column(c.name, custom.get(c.name, c.type)) for c in declared(name, reader.schema))
+    if reader.schema.equals(target):
+        return reader
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            yield pa.RecordBatch.from_arrays([_cast(name, batch, f) for f in target], schema=target)
+
+    return pa.RecordBatchReader.from_batches(target, batches())
+
+
+def _cast(name: str, batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
+    try:
+        return batch.column(field.name).cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise Invalid(f"{name}.{field.name} cannot be read as {KINDS[field.type]}: {error}.") from error
