@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 from typing import Any
 
 from django.db.models import Q
@@ -30,7 +31,12 @@ def cli_actor() -> Actor:
         raise NotFound(f"There is no user {email}.", mend="List them with: closedwon people list")
     if not user.is_active:
         raise Refused(f"{user.email} is switched off and cannot act.", mend="Switch the person on again under Admin, People.")
-    return actor_of(user, channel="cli", on_behalf_by=f"os:{login}")
+    by = actor_of(user, channel="cli", on_behalf_by=f"os:{login}")
+    if by.has("auditor"):
+        from closedwon.people.looks import note_look
+
+        note_look(by, "closedwon", " ".join(sys.argv[1:]), "command")
+    return by
 
 
 def _login() -> str:

@@ -24,9 +24,18 @@ MANY = 50
 app = typer.Typer(name="closedwon", no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode="rich")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"closedwon {version('closedwon')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     workspace: Annotated[Path | None, typer.Option("--workspace", "-w", envvar=VARIABLE, help="The workspace folder.")] = None,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_version, help="Say which version this is.")] = False,  # noqa: ARG001
     as_email: Annotated[str, typer.Option("--as", metavar="EMAIL", help="Act with this person's rights.")] = "",
 ) -> None:
     """Sales operations in one place; every number can be reproduced and explained."""

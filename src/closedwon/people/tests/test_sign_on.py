@@ -143,3 +143,33 @@ def test_an_auditors_look_leaves_an_entry(person):
     client.force_login(person("rep@example.test", "rep"))
     client.get("/api/v1/people/me")
     assert Entry.objects.filter(verb="people.looked").count() == 2
+
+
+def test_an_auditor_at_the_command_line_leaves_an_entry_too(person, monkeypatch):
+    person("audit@example.test", "auditor")
+    monkeypatch.setenv("CLOSEDWON_AS", "audit@example.test")
+    monkeypatch.setattr("sys.argv", ["closedwon", "forecast", "show"])
+    assert cli_actor().has("auditor")
+    entry = Entry.objects.get()
+    assert (entry.verb, entry.channel) == ("people.looked", "cli")
+    assert "forecast show" in str(entry.detail)
+
+
+def test_nobody_adds_an_address_of_their_own(person):
+    client = Client()
+    client.force_login(person("ann@example.test", "rep"))
+    client.post("/accounts/email/", {"action_add": "", "email": "boss@example.test"})
+    from allauth.account.models import EmailAddress
+
+    assert not EmailAddress.objects.filter(email="boss@example.test").exists()
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/people/", "/admin/people/add/", "/settings/tokens/", "/admin/people/seats/", "/api/v1/docs"])
+def test_strangers_are_sent_to_sign_in(ws, path):
+    answer = Client().get(path)
+    assert answer.status_code == 302
+    assert answer["location"].startswith("/accounts/login/")
+    part = Client().get(path, headers={"HX-Request": "true"})
+    assert part.status_code in (302, 401)
+    if part.status_code == 401:
+        assert part["HX-Redirect"].startswith("/accounts/login/")
