@@ -21,6 +21,7 @@ from closedwon.generate.world import World
 
 N_PARTNERS = 12
 PRODUCT_IDS = [product[0] for product in names.PRODUCTS]
+LEAD_STATES = pa.array(["new", "working", "disqualified", "converted"])
 ORDER_NAMES = ["New Business", "Expansion", "Renewal", "Services"]
 
 
@@ -376,15 +377,24 @@ def _leads(batch: Batch, out: Writer) -> None:
     converted = np.r_[np.ones(len(turned), bool), np.zeros(len(others), bool)]
     at = now["born"][row] - rng.integers(1, 30 * 24, len(row)) * HOUR - np.where(converted, 0, DAY)
     status = np.where(converted, 3, rng.integers(0, 3, len(row)))
+    answered = np.minimum(at + rng.integers(1, 72, len(row)) * HOUR // 2, np.where(converted, now["born"][row], batch.world.horizon - HOUR))
     lead = ids("LEA-", batch.deal0 * 2 + np.arange(len(row)))
     campaign = _campaign(batch, np.isin(deals["source"][row], (1, 2)), at)
     out.add("leads", {
         "id": lead, "created_at": at, "source": batch.pool("source", deals["source"][row]), "campaign_id": campaign,
         "owner_id": pick(batch.users, batch.staff.overlay["SDR"][rng.integers(0, len(batch.staff.overlay["SDR"]), len(row))]),
-        "status": pick(pa.array(["new", "working", "disqualified", "converted"]), status), "converted_at": masked(now["born"][row], converted),
+        "status": pick(LEAD_STATES, status), "converted_at": masked(now["born"][row], converted),
         "opportunity_id": batch.opportunities(np.where(converted, row, -1)), "account_id": batch.accounts(np.where(converted, deals["account"][row], -1)),
-        "first_response_at": masked(at + rng.integers(1, 72, len(row)) * HOUR // 2, rng.random(len(row)) < 0.85),
+        "first_response_at": masked(answered, rng.random(len(row)) < 0.85),
     })  # fmt: skip
+    last = np.where(converted, now["born"][row], np.minimum(answered + rng.integers(24, 900, len(row)) * HOUR, batch.world.horizon - HOUR))
+    for has, when, old, new in ((status >= 1, answered, "new", 1), (status >= 2, last, "working", 0)):
+        moved = np.flatnonzero(has)
+        out.add("lead_changes", {
+            "id": lead.take(pa.array(moved)), "at": when[moved], "field": pick(pa.array(["status"]), moved * 0), "seq": moved * 0 + (1 - new),
+            "old_value": pick(pa.array([old]), moved * 0), "new_value": pick(LEAD_STATES, np.where(new, 1, status[moved])), "known_at": when[moved],
+            "is_reconstructed": np.zeros(len(moved), dtype=bool),
+        })  # fmt: skip
     member = np.flatnonzero(~pc.is_null(campaign).to_numpy(zero_copy_only=False))
     out.add("campaign_members", {
         "campaign_id": campaign.take(pa.array(member)), "lead_or_contact_id": lead.take(pa.array(member)), "at": at[member],

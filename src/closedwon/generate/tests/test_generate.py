@@ -161,6 +161,19 @@ def test_seats_and_hierarchy_are_dated_without_overlap_and_reach_the_top(whole):
     assert len([row for row in carriers if row["status"] == "open"]) == 2
 
 
+def test_the_log_of_leads_replays_to_their_status(small):
+    log = defaultdict(list)
+    for event in rows(small, "lead_changes"):
+        log[event["id"]].append(event)
+    for lead in rows(small, "leads"):
+        status = "new"
+        for event in sorted(log[lead["id"]], key=lambda event: (event["at"], event["seq"])):
+            assert lead["created_at"] < event["at"] < HORIZON
+            assert event["old_value"] == status
+            status = event["new_value"]
+        assert status == lead["status"]
+
+
 def test_references_lead_somewhere(whole):
     known = {
         name: {row["id"] for row in rows(whole, name)}
