@@ -39,14 +39,14 @@ FORBIDDEN_FUNCTIONS = frozenset(
 
 
 @lru_cache(maxsize=1)
-def _kernel_trees() -> dict[str, tuple[tuple[str, ...], exp.Expression]]:
+def _kernel_trees() -> dict[str, tuple[tuple[str, ...], exp.Expr]]:
     return {name: (names, sqlglot.parse_one(text, dialect="duckdb")) for name, (names, text) in KERNELS.items()}
 
 
-def expand(tree: exp.Expression) -> exp.Expression:
+def expand(tree: exp.Expr) -> exp.Expr:
     """The tree with every kernel call replaced by the kernel's own tree."""
 
-    def replace(node: exp.Expression) -> exp.Expression:
+    def replace(node: exp.Expr) -> exp.Expr:
         if not isinstance(node, exp.Anonymous) or node.name.lower() not in KERNELS:
             return node
         names, body = _kernel_trees()[node.name.lower()]
@@ -54,7 +54,7 @@ def expand(tree: exp.Expression) -> exp.Expression:
             raise Invalid(f"{node.name} takes {len(names)} arguments: {', '.join(names)}.")
         given = dict(zip(names, (expand(argument.copy()) for argument in node.expressions), strict=True))
 
-        def fill(part: exp.Expression) -> exp.Expression:
+        def fill(part: exp.Expr) -> exp.Expr:
             if isinstance(part, exp.Column) and part.name in given and not part.table:
                 return exp.Paren(this=given[part.name].copy())
             return part
@@ -105,7 +105,7 @@ def _text(rule: Rule, dialect: str, *, pretty: bool = False) -> str:
     return tree.sql(dialect=dialect, pretty=pretty)
 
 
-def _wide_as_decimal(node: exp.Expression) -> exp.Expression:
+def _wide_as_decimal(node: exp.Expr) -> exp.Expr:
     """128-bit integers as DECIMAL(38, 0), which is what Spark has."""
     if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.INT128:
         return exp.DataType.build("DECIMAL(38, 0)", dialect="spark")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -11,12 +13,17 @@ from functools import lru_cache
 
 import duckdb
 
+from closedwon.base.errors import Invalid, NotReady
+
 _lock = threading.Lock()
 
 
 @lru_cache(maxsize=1)
 def _database() -> duckdb.DuckDBPyConnection:
-    spill = os.environ.get("CLOSEDWON_SPILL") or tempfile.mkdtemp(prefix="closedwon-duckdb-")
+    spill = os.environ.get("CLOSEDWON_SPILL")
+    if not spill:
+        spill = tempfile.mkdtemp(prefix="closedwon-duckdb-")
+        atexit.register(shutil.rmtree, spill, ignore_errors=True)
     con = duckdb.connect(
         ":memory:",
         config={
@@ -32,6 +39,21 @@ def _database() -> duckdb.DuckDBPyConnection:
     return con
 
 
+_of_parent: list[object] = []
+
+
+def _forget_in_child() -> None:
+    """A forked process has none of the database's threads: it makes a database of its own and leaves the parent's alone."""
+    global _lock  # noqa: PLW0603 - the parent may hold it
+    _lock = threading.Lock()
+    if _database.cache_info().currsize:
+        _of_parent.append(_database())
+        _database.cache_clear()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
+
+
 @contextmanager
 def cursor() -> Iterator[duckdb.DuckDBPyConnection]:
     """A cursor with its own temporary views, closed at the end."""
@@ -42,6 +64,19 @@ def cursor() -> Iterator[duckdb.DuckDBPyConnection]:
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def failures(what: str) -> Iterator[None]:
+    """Name the engine's failures that data or the machine can cause, with the mend; any other is an error in the product."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise NotReady(
+            f"The engine has too little memory for {what}.", mend="Set CLOSEDWON_ENGINE_MEMORY higher, as in 4GB, and start again."
+        ) from error
+    except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
+        raise Invalid(f"A value is out of range in {what}: {str(error).splitlines()[0]}") from error
 
 
 def quoted(name: str) -> str:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
+from weakref import WeakSet
 
 import pyarrow as pa
+from pyarrow.dataset import dataset
 
 from closedwon.base.errors import Invalid, NotReady
 from closedwon.base.rule import Rule
-from closedwon.facts.arrow import SQL_TYPES, rows_to_table, schema
+from closedwon.base.tables import Column
+from closedwon.facts.arrow import SQL_TYPES, TYPES, rows_to_table, schema
 from closedwon.facts.dialects import duckdb_text, order_clause, spark_text
-from closedwon.facts.duck import cursor, quoted
-from closedwon.facts.source import Source, scan
+from closedwon.facts.duck import cursor, failures, quoted
+from closedwon.facts.source import BATCH, Source, scan
+from closedwon.facts.store import Store
 
 Input: TypeAlias = pa.Table | Source | list[dict[str, Any]]
 
@@ -25,12 +32,27 @@ class Engine(Protocol):
     def run(self, rule: Rule, inputs: Mapping[str, Input]) -> pa.Table:
         """The rule's result over the inputs, in its declared columns and order."""
 
+    def write(self, rule: Rule, inputs: Mapping[str, Input], store: Store, name: str, *, txn: str = "") -> int:
+        """Stream the rule's result into a named table, in bounded memory; gives the version."""
 
-def _checked(rule: Rule, inputs: Mapping[str, Input]) -> dict[str, Input]:
+
+def _checked(rule: Rule, inputs: Mapping[str, Input]) -> dict[str, Source | pa.Table]:
+    """The inputs that the rule names, rows as Arrow tables with every declared column."""
     missing = set(rule.inputs) - set(inputs)
     if missing:
         raise Invalid(f"The rule {rule.name} needs the tables {', '.join(sorted(missing))}.")
-    return {name: inputs[name] for name in rule.inputs}
+    return {
+        name: inputs[name] if isinstance(inputs[name], Source) else _whole(inputs[name], columns) for name, columns in rule.inputs.items()
+    }
+
+
+def _whole(given: Any, columns: tuple[Column, ...]) -> pa.Table:
+    if not isinstance(given, pa.Table):
+        return rows_to_table(given, columns)
+    for column in columns:
+        if column.name not in given.column_names:
+            given = given.append_column(column.name, pa.nulls(given.num_rows, TYPES[column.type]))
+    return given
 
 
 class DuckEngine:
@@ -38,27 +60,61 @@ class DuckEngine:
 
     def run(self, rule: Rule, inputs: Mapping[str, Input]) -> pa.Table:
         """The rule's result over the inputs, in its declared columns and order."""
-        with cursor() as con:
-            self._bind(con, rule, inputs)
-            return _as_declared(con.sql(self._select(rule)).to_arrow_table(), rule)
+        with self._bound(rule, inputs) as con:
+            return _as_declared(con.sql(self._select(con, rule)).to_arrow_table(), rule)
 
-    def write(self, rule: Rule, inputs: Mapping[str, Input], store: Any, name: str, *, txn: str = "") -> int:
+    def write(self, rule: Rule, inputs: Mapping[str, Input], store: Store, name: str, *, txn: str = "") -> int:
         """Stream the rule's result into a named table, in bounded memory; gives the version."""
-        with cursor() as con:
-            self._bind(con, rule, inputs)
-            reader = con.sql(self._select(rule)).to_arrow_reader(200_000)
-            return int(store.replace(name, reader, txn=txn))
+        with self._bound(rule, inputs) as con:
+            return store.replace(name, con.sql(self._select(con, rule)).to_arrow_reader(BATCH), txn=txn)
 
-    def _bind(self, con: Any, rule: Rule, inputs: Mapping[str, Input]) -> None:
-        for name, given in _checked(rule, inputs).items():
-            if isinstance(given, Source):
-                con.execute(f"CREATE TEMP VIEW {quoted(name)} AS {scan(con, given)}")
-            else:
-                con.register(name, given if isinstance(given, pa.Table) else rows_to_table(given, rule.inputs[name]))
+    def describe(self, rule: Rule, inputs: Mapping[str, Input]) -> dict[str, str]:
+        """The columns that the rule's SQL gives, each with DuckDB's own type, before they are cast to the declared ones."""
+        with self._bound(rule, inputs) as con:
+            return self._types(con, rule)
 
-    def _select(self, rule: Rule) -> str:
+    @contextmanager
+    def _bound(self, rule: Rule, inputs: Mapping[str, Input]) -> Iterator[Any]:
+        with cursor() as con, failures(rule.name):
+            for name, given in _checked(rule, inputs).items():
+                bind(con, name, given)
+            yield con
+
+    def _types(self, con: Any, rule: Rule) -> dict[str, str]:
+        return {row[0]: row[1] for row in con.execute(f"DESCRIBE {duckdb_text(rule)}").fetchall()}
+
+    def _select(self, con: Any, rule: Rule) -> str:
+        if rule not in _sound:
+            problems = output_problems(rule, self._types(con, rule))
+            if problems:
+                raise Invalid(f"The rule {rule.name} does not give what it declares: {'; '.join(problems)}.")
+            _sound.add(rule)
         cells = ", ".join(f"CAST({quoted(c.name)} AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}" for c in rule.outputs)
         return f"SELECT {cells} FROM ({duckdb_text(rule)}){order_clause(rule)}"
+
+
+_sound: WeakSet[Rule] = WeakSet()
+"""Rules whose output types were seen to be the declared ones."""
+
+
+def output_problems(rule: Rule, types: Mapping[str, str]) -> list[str]:
+    """Declared outputs that are missing, and whole numbers (money is one) that the SQL gives as a float or a decimal."""
+    found = []
+    for column in rule.outputs:
+        kind = types.get(column.name)
+        if kind is None:
+            found.append(f"the column {column.name} is missing")
+        elif column.type == "int" and kind.upper().startswith(("DOUBLE", "FLOAT", "DECIMAL", "REAL", "VARCHAR", "STRING")):
+            found.append(f"{column.name} is a whole number but comes as {kind}")
+    return found
+
+
+def bind(con: Any, name: str, given: Source | pa.Table) -> None:
+    """Make a table known to a cursor under this name."""
+    if isinstance(given, Source):
+        con.execute(f"CREATE TEMP VIEW {quoted(name)} AS {scan(con, given)}")
+    else:
+        con.register(name, given)
 
 
 class SparkEngine:
@@ -66,16 +122,31 @@ class SparkEngine:
 
     def run(self, rule: Rule, inputs: Mapping[str, Input]) -> pa.Table:
         """The rule's result over the inputs, in its declared columns and order."""
+        return _as_declared(self._frame(rule, inputs).toArrow(), rule)
+
+    def write(self, rule: Rule, inputs: Mapping[str, Input], store: Store, name: str, *, txn: str = "") -> int:
+        """Have the cluster write the rule's result as Parquet, then stream it into a named table; gives the version."""
+        with tempfile.TemporaryDirectory(prefix="closedwon-spark-", dir=os.environ.get("CLOSEDWON_SPILL")) as folder:
+            self._frame(rule, inputs).write.mode("overwrite").parquet(f"{folder}/result")
+            files = sorted(str(path) for path in Path(folder, "result").glob("*.parquet"))
+            reader = dataset(files, schema(rule.outputs)).scanner(batch_size=BATCH).to_reader()
+            return store.replace(name, reader, txn=txn)
+
+    def _frame(self, rule: Rule, inputs: Mapping[str, Input]) -> Any:
         spark = _spark()
         for name, given in _checked(rule, inputs).items():
-            self._bind(spark, name, given, rule)
+            self._bind(spark, name, given)
+        text = spark_text(rule)
+        if rule not in _sound_on_spark:
+            problems = output_problems(rule, {f.name: f.dataType.simpleString() for f in spark.sql(text).schema})
+            if problems:
+                raise Invalid(f"The rule {rule.name} does not give what it declares on Spark: {'; '.join(problems)}.")
+            _sound_on_spark.add(rule)
         cells = ", ".join(f"CAST(`{c.name}` AS {_SPARK_TYPES[c.type]}) AS `{c.name}`" for c in rule.outputs)
-        order = order_clause(rule).replace('"', "`")
-        frame = spark.sql(f"SELECT {cells} FROM ({spark_text(rule)}){order}")
-        return _as_declared(frame.toArrow(), rule)
+        return spark.sql(f"SELECT {cells} FROM ({text}){order_clause(rule).replace(chr(34), chr(96))}")
 
-    def _bind(self, spark: Any, name: str, given: Input, rule: Rule) -> None:
-        if isinstance(given, Source) and given.files:
+    def _bind(self, spark: Any, name: str, given: Source | pa.Table) -> None:
+        if isinstance(given, Source) and given.files and given.remote is None:
             frame = spark.read.option("mergeSchema", "true").parquet(*given.files)
             cells = [
                 f"CAST({f'`{c.name}`' if c.name in given.physical else 'NULL'} AS {_SPARK_TYPES[c.type]}) AS `{c.name}`"
@@ -83,10 +154,17 @@ class SparkEngine:
             ]
             frame = frame.selectExpr(*cells)
         else:
-            rows: Any = rows_to_table([], given.columns) if isinstance(given, Source) else given
-            arrow = rows if isinstance(rows, pa.Table) else rows_to_table(rows, rule.inputs[name])
-            frame = spark.createDataFrame(_plain_instants(arrow))
+            frame = spark.createDataFrame(_plain_instants(read(given) if isinstance(given, Source) else given))
         frame.createOrReplaceTempView(name)
+
+
+_sound_on_spark: WeakSet[Rule] = WeakSet()
+
+
+def read(source: Source) -> pa.Table:
+    """All of a source as Arrow."""
+    with cursor() as con:
+        return con.sql(scan(con, source)).to_arrow_table()
 
 
 def _plain_instants(arrow: pa.Table) -> pa.Table:
@@ -154,12 +232,14 @@ def run(rule: Rule, inputs: Mapping[str, Input]) -> pa.Table:
     return engine().run(rule, inputs)
 
 
-def query(sql: str, inputs: Mapping[str, Input], columns: Any = ()) -> list[dict[str, Any]]:
+def write(rule: Rule, inputs: Mapping[str, Input], store: Store, name: str, *, txn: str = "") -> int:
+    """Run a rule on the workspace's engine into a named table; gives the version."""
+    return engine().write(rule, inputs, store, name, txn=txn)
+
+
+def query_rows(sql: str, inputs: Mapping[str, Input], columns: Any = ()) -> list[dict[str, Any]]:
     """Rows of a SELECT that the product itself put together from checked names, on DuckDB; bounded by its own LIMIT."""
-    with cursor() as con:
+    with cursor() as con, failures("this query"):
         for name, given in inputs.items():
-            if isinstance(given, Source):
-                con.execute(f"CREATE TEMP VIEW {quoted(name)} AS {scan(con, given)}")
-            else:
-                con.register(name, given if isinstance(given, pa.Table) else rows_to_table(given, columns))
+            bind(con, name, given if isinstance(given, Source | pa.Table) else rows_to_table(given, columns))
         return list(con.sql(sql).to_arrow_table().to_pylist())

@@ -43,7 +43,7 @@ class Store:
         url: str,
         storage_options: dict[str, str] | None = None,
         locks: Path | None = None,
-        shared_lock: Callable[[str], AbstractContextManager[None]] = nullcontext,
+        shared_lock: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
         self.url = url.rstrip("/")
         self.options = storage_options or None
