@@ -61,15 +61,15 @@ class Incoming:
         self.columns = declared(self.name, self.schema, own)
         if not before.files:
             self.merged = f"SELECT {_cells(self.columns, 'i')} FROM incoming i ORDER BY {', '.join(map(quoted, self.key))}"
-            return Merge(before.version, int(con.execute("SELECT COUNT(*) FROM incoming").fetchone()[0]), 0, 0)
+            return Merge(before.version, int(con.execute("SELECT COUNT(*) FROM incoming").fetchall()[0][0]), 0, 0)
         con.execute(f"CREATE OR REPLACE TEMP VIEW present AS SELECT *, TRUE AS here__ FROM ({scan(con, before)})")
         on = " AND ".join(f"i.{quoted(part)} IS NOT DISTINCT FROM p.{quoted(part)}" for part in self.key)
         differs = {c.name: f"{_cell(c, 'i')} IS DISTINCT FROM {_present(c, own)}" for c in self.columns if c.name not in self.key}
         joined, any_differs = f"incoming i LEFT JOIN present p ON {on}", " OR ".join(differs.values()) or "FALSE"
         inserted, updated, total = con.execute(
             f"SELECT COUNT(*) FILTER (p.here__ IS NULL), COUNT(*) FILTER (p.here__ AND ({any_differs})), COUNT(*) FROM {joined}"
-        ).fetchone()
-        dropped = con.execute(f"SELECT COUNT(*) FROM present p ANTI JOIN incoming i ON {on}").fetchone()[0] if complete else 0
+        ).fetchall()[0]
+        dropped = con.execute(f"SELECT COUNT(*) FROM present p ANTI JOIN incoming i ON {on}").fetchall()[0][0] if complete else 0
         self.merged = self._merged(before, on, own, complete=complete)
         changes = None
         followed = [c for c in self.columns if c.name in follow and c.name in differs]
