@@ -72,8 +72,8 @@ def main() -> None:
 
 
 def _last_word(error: Exception) -> NoReturn:
-    names = {item.__name__ for item in type(error).__mro__}
-    if names & {"OperationalError", "ProgrammingError"}:
+    names = {f"{item.__module__}.{item.__name__}" for item in type(error).__mro__}
+    if names & {"django.db.utils.OperationalError", "django.db.utils.ProgrammingError"}:
         typer.secho(f"The database did not answer as it should: {str(error).strip().splitlines()[0]}", fg="red", err=True)
         typer.secho("If it is of another version: closedwon upgrade.", err=True)
         sys.exit(6)

@@ -19,6 +19,7 @@ from typing import Any
 
 from closedwon.base.errors import Invalid, NotReady
 from closedwon.site.cast import cast
+from closedwon.site.serving import end_with_parent
 
 Say = Callable[[str], Any]
 LOGINS = ".demo-logins"
@@ -161,7 +162,8 @@ def run(folder: Path, logins: list[Login], *, host: str, port: int, say: Say, se
         return
     base = [sys.executable, "-m", "closedwon", "--workspace", str(folder)]
     serve_it = [*base, "serve", "--port", str(port), "--host", host]
-    with subprocess.Popen([*base, "worker"]) as worker, subprocess.Popen(serve_it) as site:  # noqa: S603 - our own program
+    more: dict[str, Any] = {"preexec_fn": end_with_parent}
+    with subprocess.Popen([*base, "worker"], **more) as worker, subprocess.Popen(serve_it, **more) as site:  # noqa: S603 - our own program
         children = [site, worker]
 
         def end(*_: Any) -> None:

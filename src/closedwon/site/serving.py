@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -10,6 +11,10 @@ from typing import Any
 
 from closedwon.base.errors import NotReady
 from closedwon.workspace import Workspace
+
+LOG = logging.getLogger("closedwon.worker")
+LOOK_SECONDS = 20
+"""How often the worker looks after jobs whose worker died."""
 
 
 def check_migrations(workspace: Workspace) -> None:
@@ -64,25 +69,38 @@ def serve_site(workspace: Workspace, host: str, port: int, threads: int) -> None
 def work(workspace: Workspace) -> None:
     """Run jobs and schedules until told to stop; a job that runs is finished first."""
     check_migrations(workspace)
-    _recover()
+    from django.db import connections
     from django_q.cluster import Cluster
 
-    os.register_at_fork(after_in_child=_die_with_parent)
+    _look_after_jobs()
+    connections.close_all()  # the cluster forks, and a connection belongs to one process
+    os.register_at_fork(after_in_child=lambda: end_with_parent(signal.SIGKILL))
     cluster = Cluster()
     cluster.start()
-    cluster.sentinel.join()
+    while cluster.sentinel.is_alive():
+        cluster.sentinel.join(LOOK_SECONDS)
+        if cluster.sentinel.is_alive():
+            _look_after_jobs()
+            connections.close_all()
+    if cluster.sentinel.exitcode:
+        raise NotReady(
+            "The worker's processes ended unexpectedly.", mend="Look at the log, then start it again; jobs are taken up where they were."
+        )
 
 
-def _recover() -> None:
-    """Take up again what a worker that died left half done."""
-    from closedwon.jobs import actions
+def _look_after_jobs() -> None:
+    """Take up what a worker that died left half done, and say that this one is alive; a busy database is asked again next time."""
+    from django.db import OperationalError
 
-    recover = getattr(actions, "recover", None)
-    if recover is not None:
+    from closedwon.jobs.actions import recover
+
+    try:
         recover()
+    except OperationalError as error:
+        LOG.warning("jobs were not looked after: %s", error)
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent ends, so that a killed worker leaves none of its children at work."""
+def end_with_parent(by: int = signal.SIGTERM) -> None:
+    """Ask the kernel to end this process when its parent ends, so that a killed program leaves none of its children at work."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(1, by)

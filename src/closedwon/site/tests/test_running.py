@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +109,39 @@ def test_serve_answers_and_stops_on_sigterm(made):
         error = site.communicate(timeout=20)[1].decode()
     assert site.returncode == 0
     assert "Traceback" not in error
+
+
+def children(pid):
+    found = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return found + [below for child in found for below in children(child)]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_the_worker_ends_with_all_its_processes(made, how):
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "closedwon", "-w", str(made), "worker"], stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    for _ in range(100):
+        if len(children(worker.pid)) >= 4:
+            break
+        time.sleep(0.1)
+    below = children(worker.pid)
+    assert len(below) >= 4
+    time.sleep(1)
+    worker.send_signal(how)
+    error = worker.communicate(timeout=30)[1].decode()
+    assert worker.returncode == (0 if how == signal.SIGTERM else -9)
+    assert "Traceback" not in error
+    for _ in range(50):
+        if not any(alive(pid) for pid in below):
+            break
+        time.sleep(0.1)
+    assert not [pid for pid in below if alive(pid)]
