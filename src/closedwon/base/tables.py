@@ -53,7 +53,7 @@ class Table:
 
 _TYPED_NAMES: dict[str, ColumnType] = {
     "active": "bool", "is_interim": "bool", "is_closed": "bool", "is_won": "bool", "is_overlay": "bool", "is_primary": "bool",
-    "recurring": "bool", "auto_renew": "bool", "price_hold": "bool", "is_reconstructed": "bool", "is_deleted": "bool",
+    "recurring": "bool", "auto_renew": "bool", "price_hold": "bool", "is_reconstructed": "bool", "is_deleted": "bool", "is_full": "bool",
     "since": "date", "until": "date", "close_date": "date", "start_date": "date", "end_date": "date", "hire_date": "date",
     "booked_on": "date", "effective_start": "date", "effective_end": "date", "opt_out_on": "date", "notice_by": "date",
     "period_start": "date", "period_end": "date", "snapshot_date": "date",
@@ -153,11 +153,12 @@ _ALL = (
     _table("period_locks", "field period", "locked_at locked_by", "Periods that are closed; later changes are restatements"),
     _table("forecast_calls", "position_id type period category as_of_at", "amount_minor currency user_id note on_behalf_of",
            "Past calls brought in from another system"),
-    _table("quarantine", "import_id file row:int", "table_name reason field raw", "Rows that could not be taken, each with its reason"),
+    _table("quarantine", "import_id file row:int table_name", "reason field raw", "Rows that could not be taken, each with its reason"),
     # snapshots
     _table("opportunity_snapshots", "snapshot_date opportunity_id", _DEAL_FIELDS + " deleted_at seat_path is_full is_reconstructed",
            "Deals as they stood at the close of a day; daily rows hold what changed, a full set weekly", "snapshots"),
-    _table("contract_snapshots", "snapshot_date contract_id", "account_id start_date end_date arr_at_end_minor currency cancelled_at",
+    _table("contract_snapshots", "snapshot_date contract_id", "account_id start_date end_date arr_at_end_minor currency cancelled_at "
+           "deleted_at is_full is_reconstructed",
            "The renewal base as it stood", "snapshots"),
     _table("forecast_snapshots", "snapshot_date position_id period type category", "rollup_minor call_minor override_minor machine_minor "
            "low_minor high_minor currency", "Roll-up, calls, overrides and machine number as they stood", "snapshots"),

@@ -6,9 +6,7 @@ beyond the limit.
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from closedwon.base.money import LARGEST
 from closedwon.base.tables import Column, table
 from closedwon.facts.arrow import SQL_TYPES, schema
 from closedwon.facts.duck import cursor, literal, quoted
+from closedwon.facts.quarantine import Bad
 from closedwon.facts.store import Merge, Store, scan
 
 FILE, ROW = "file__", "row__"
@@ -33,18 +32,6 @@ class Staged:
 
     name: str
     files: list[Path] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A row that could not be taken."""
-
-    file: str
-    row: int
-    table_name: str
-    reason: str
-    field: str = ""
-    raw: str = ""
 
 
 class Writer:
@@ -227,10 +214,6 @@ def changes_of(store: Store, staged: Staged, fields: tuple[str, ...], at: Any) -
     return found if found.num_rows else None
 
 
-@contextmanager
-def exclusive(store: Store, name: str) -> Iterator[None]:
+def exclusive(store: Store, name: str) -> AbstractContextManager[None]:
     """Hold a lock by name, so that two imports or refreshes take turns; the operating system lets go of it with the process."""
-    store.locks.mkdir(parents=True, exist_ok=True)
-    with (store.locks / f"{name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    return store.locked(name)

@@ -96,11 +96,14 @@ class Store:
         remote = None if self.is_local else found
         return Source(name, declared.columns + custom, files, frozenset(physical.names), found.version(), remote)
 
-    def read(self, name: str, *, version: int | None = None, columns: list[str] | None = None) -> pa.Table:
+    def read(self, name: str, *, version: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The table at a version as Arrow, in its declared types, ordered by its key."""
-        source = self.source(name, version)
+        return self.read_source(self.source(name, version), columns)
+
+    def read_source(self, source: Source, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of a source as Arrow, ordered by the table's key."""
         wanted = ", ".join(map(quoted, columns)) if columns else "*"
-        order = ", ".join(quoted(key) for key in table(name).key if columns is None or key in columns)
+        order = ", ".join(quoted(key) for key in table(source.name).key if columns is None or key in columns)
         with cursor() as con:
             text = scan(con, source)
             return con.sql(f"SELECT {wanted} FROM ({text}){f' ORDER BY {order}' if order else ''}").to_arrow_table()
