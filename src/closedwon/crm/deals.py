@@ -1,0 +1,335 @@
+"""Looking at deals and accounts: bounded, paged, and only what the actor may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from closedwon.base.errors import Invalid, NotFound
+from closedwon.base.tables import Column, table
+from closedwon.crm.policy import PipelinePolicy
+from closedwon.facts.engine import query_rows
+from closedwon.facts.models import Release
+from closedwon.facts.releases import latest, source
+from closedwon.people.actor import Actor
+from closedwon.people.visibility import closing_cutoff, closing_day, scope, visible_deals
+from closedwon.policies.actions import applied
+
+PAGE = 50
+MOST = 10_000
+SORTS = {
+    "name": "lower(d.name)", "account": "lower(a.name)", "owner": "lower(u.name)", "stage": "s.place", "amount": "amount_minor",
+    "close_date": "d.close_date", "created_at": "d.created_at", "order_type": "d.order_type", "category": "category",
+}  # fmt: skip
+"""What a list can be sorted by, and the SQL of it."""
+FILTERS = ("stage", "category", "status", "order_type", "segment", "region", "owner_id", "account_id", "currency")
+
+
+@dataclass(frozen=True)
+class DealQuery:
+    """What to list: filters by exact value (a custom column as x_name), a text to find, closing dates, sorting and page."""
+
+    where: Mapping[str, str] = field(default_factory=dict)
+    find: str = ""
+    closes_from: date | None = None
+    closes_to: date | None = None
+    sort: str = "close_date"
+    descending: bool = False
+    page: int = 1
+    size: int = PAGE
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.where if name not in FILTERS and not name.startswith("x_")]
+        if unknown:
+            raise Invalid(f"Deals cannot be filtered by {', '.join(unknown)}.", mend=f"There are: {', '.join(FILTERS)}, and x_ columns.")
+        if self.sort not in SORTS:
+            raise Invalid(f"Deals cannot be sorted by {self.sort!r}.", mend=f"There are: {', '.join(SORTS)}.")
+        if not (1 <= self.size <= MOST and self.page >= 1):
+            raise Invalid(f"A page has 1 to {MOST:,} rows.")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list, how many rows there are in all, and which page it is."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    page: int
+    size: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, -(-self.total // self.size))
+
+
+def cutoff_of(as_of: date | datetime | None) -> datetime:
+    """The instant before which things have happened: a day's close, an instant itself, or now."""
+    if isinstance(as_of, datetime):
+        return as_of.astimezone(UTC) + timedelta(microseconds=1)
+    return closing_cutoff(as_of) if as_of is not None else datetime.now(UTC)
+
+
+def stage_rows(policy: PipelinePolicy) -> list[dict[str, Any]]:
+    """The policy's stages as a table: stage, place, status, category, probability_ppm."""
+    return [
+        {"stage": s.name, "place": at, "status": s.status, "category": s.default_category, "probability_ppm": s.probability}
+        for at, s in enumerate(policy.stages, 1)
+    ]
+
+
+STAGES = (
+    Column("stage", "text"),
+    Column("place", "int"),
+    Column("status", "text"),
+    Column("category", "text"),
+    Column("probability_ppm", "int"),
+)
+
+
+def _inputs(release: Release | None, *names: str) -> dict[str, Any]:
+    made: dict[str, Any] = {name: source(name, release) for name in names}
+    made["stages"] = _arrow(stage_rows(applied("pipeline")), STAGES)
+    return made
+
+
+def _arrow(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
+    from closedwon.facts.arrow import rows_to_table
+
+    return rows_to_table(rows, columns)
+
+
+def _visible(by: Actor, cutoff: datetime, release: Release | None) -> tuple[str, dict[str, Any]]:
+    """A condition and its table that leave only the deals that `by` may see."""
+    ids = visible_deals(scope(by, cutoff=cutoff, release=release), cutoff=cutoff, release=release)
+    if ids is None:
+        return "TRUE", {}
+    return "d.opportunity_id IN (SELECT id FROM visible)", {"visible": _arrow([{"id": i} for i in sorted(ids)], (Column("id", "text"),))}
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+_SELECT = """
+SELECT d.opportunity_id AS id, d.name, d.account_id, a.name AS account, d.owner_id, u.name AS owner, d.order_type, d.stage,
+  COALESCE(s.status, 'open') AS status,
+  COALESCE(CASE WHEN s.status IN ('won', 'lost') THEN s.category END, NULLIF(d.forecast_category, ''), s.category, 'unmapped') AS category,
+  COALESCE(d.net_arr_minor, d.amount_minor) AS amount_minor, d.currency, d.close_date, d.created_at, d.segment, d.region, d.next_step
+FROM deal_states d
+LEFT JOIN accounts a ON a.id = d.account_id
+LEFT JOIN users u ON u.id = d.owner_id
+LEFT JOIN stages s ON s.stage = d.stage
+"""
+
+
+def deals(by: Actor, query: DealQuery, *, as_of: date | datetime | None = None, release: Release | None = None) -> Page:
+    """The deals that `by` may see as they stood, filtered, sorted and paged."""
+    release = release or latest()
+    cutoff = cutoff_of(as_of)
+    inputs = _inputs(release, "deal_states", "accounts", "users", "opportunities")
+    allowed, extra = _visible(by, cutoff, release)
+    inputs |= extra
+    custom = {c.name for c in inputs["opportunities"].columns}
+    at = f"TIMESTAMPTZ {_text(cutoff.isoformat())}"
+    tests = [f"d.valid_from < {at} AND d.valid_until >= {at} AND NOT d.is_deleted", allowed]
+    outer = []
+    for name, value in query.where.items():
+        if name.startswith("x_"):
+            if name not in custom:
+                raise Invalid(f"There is no custom column {name}.")
+            tests.append(f'd.opportunity_id IN (SELECT id FROM opportunities WHERE CAST("{name}" AS VARCHAR) = {_text(value)})')
+        else:
+            outer.append(f"{name} = {_text(value)}")
+    if query.find:
+        outer.append(f"(contains(lower(COALESCE(name, '')), {_text(query.find.lower())}) OR contains(lower(COALESCE(account, '')), "
+                     f"{_text(query.find.lower())}) OR lower(id) = {_text(query.find.lower())})")  # fmt: skip
+    if query.closes_from:
+        outer.append(f"close_date >= DATE '{query.closes_from.isoformat()}'")
+    if query.closes_to:
+        outer.append(f"close_date < DATE '{query.closes_to.isoformat()}'")
+    base = f"SELECT * FROM ({_SELECT.replace('d.next_step', 'd.next_step, s.place')} WHERE {' AND '.join(tests)}) WHERE {' AND '.join(outer) or 'TRUE'}"
+    order = SORTS[query.sort].replace("d.", "").replace("a.name", "account").replace("u.name", "owner").replace("s.place", "place")
+    way = "DESC" if query.descending else "ASC"
+    text = (
+        f"WITH found AS ({base}) SELECT *, COUNT(*) OVER () AS total FROM found ORDER BY {order} {way} NULLS LAST, id "
+        f"LIMIT {query.size} OFFSET {(query.page - 1) * query.size}"
+    )
+    rows = query_rows(text, inputs)
+    total = rows[0]["total"] if rows else 0
+    return Page(rows, total, query.page, query.size)
+
+
+def deal(by: Actor, deal_id: str, *, as_of: date | datetime | None = None) -> dict[str, Any]:
+    """One deal with its account, owner, splits, team, lines, contacts and every change. Raises NotFound where `by` may not see it."""
+    release = latest()
+    cutoff = cutoff_of(as_of)
+    inputs = _inputs(
+        release, "deal_states", "accounts", "users", "opportunities", "opportunity_changes", "opportunity_splits", "opportunity_team",
+        "line_items", "products", "opportunity_contacts", "contacts", "activities", "bookings",
+    )  # fmt: skip
+    allowed, extra = _visible(by, cutoff, release)
+    inputs |= extra
+    at, key = f"TIMESTAMPTZ {_text(cutoff.isoformat())}", _text(deal_id)
+    found = query_rows(f"{_SELECT} WHERE d.opportunity_id = {key} AND {allowed} AND d.valid_from < {at} AND d.valid_until >= {at}", inputs)
+    if not found:
+        raise NotFound(f"There is no deal {deal_id}, or you may not see it.")
+    made = found[0]
+    own = query_rows(f"SELECT * FROM opportunities WHERE id = {key}", inputs)
+    made["record"] = own[0] if own else {}
+    made["custom"] = {k.removeprefix("x_").replace("_", " "): v for k, v in made["record"].items() if k.startswith("x_") and v is not None}
+    made["changes"] = query_rows(
+        f"SELECT c.at, c.field, c.old_value, c.new_value, COALESCE(u.name, c.changed_by) AS changed_by, c.known_at, c.is_reconstructed "
+        f"FROM opportunity_changes c LEFT JOIN users u ON u.id = c.changed_by WHERE c.id = {key} AND c.at < {at} "
+        f"AND c.field NOT IN ('is_closed', 'is_won') ORDER BY c.at DESC, c.seq DESC, c.field LIMIT 500",
+        inputs,
+    )
+    made["splits"] = query_rows(
+        f"SELECT u.name, s.user_id, s.split_type, s.share_ppm, s.is_overlay, s.since, s.until FROM opportunity_splits s "
+        f"LEFT JOIN users u ON u.id = s.user_id WHERE s.opportunity_id = {key} ORDER BY s.since, s.is_overlay, s.user_id",
+        inputs,
+    )
+    made["team"] = query_rows(
+        f"SELECT u.name, t.user_id, t.role, t.since, t.until FROM opportunity_team t LEFT JOIN users u ON u.id = t.user_id "
+        f"WHERE t.opportunity_id = {key} ORDER BY t.since, t.user_id",
+        inputs,
+    )
+    made["lines"] = query_rows(
+        f"SELECT p.name AS product, l.* EXCLUDE (source) FROM line_items l LEFT JOIN products p ON p.id = l.product_id "
+        f"WHERE l.opportunity_id = {key} ORDER BY l.id",
+        inputs,
+    )
+    made["contacts"] = query_rows(
+        f"SELECT c.first_name, c.last_name, c.title, o.role, o.is_primary FROM opportunity_contacts o JOIN contacts c ON c.id = o.contact_id "
+        f"WHERE o.opportunity_id = {key} ORDER BY o.is_primary DESC, c.last_name, c.first_name",
+        inputs,
+    )
+    made["activities"] = query_rows(
+        f"SELECT x.type, x.at, x.direction, x.outcome, u.name AS person FROM activities x LEFT JOIN users u ON u.id = x.user_id "
+        f"WHERE x.opportunity_id = {key} AND x.at < {at} ORDER BY x.at DESC LIMIT 50",
+        inputs,
+    )
+    made["bookings"] = query_rows(
+        f"SELECT order_id, line, kind, booked_on, net_arr_minor, tcv_minor, currency, reverses FROM bookings "
+        f"WHERE opportunity_id = {key} ORDER BY booked_on, order_id, line",
+        inputs,
+    )
+    return made
+
+
+def accounts(by: Actor, *, find: str = "", page: int = 1, size: int = PAGE, as_of: date | None = None) -> Page:
+    """Accounts with their open and won deals, of the deals that `by` may see; those who see everything see accounts without deals too."""
+    release = latest()
+    cutoff = cutoff_of(as_of)
+    inputs = _inputs(release, "deal_states", "accounts", "users")
+    allowed, extra = _visible(by, cutoff, release)
+    inputs |= extra
+    at = f"TIMESTAMPTZ {_text(cutoff.isoformat())}"
+    seen = f"d.valid_from < {at} AND d.valid_until >= {at} AND NOT d.is_deleted AND {allowed}"
+    join = "LEFT JOIN" if allowed == "TRUE" else "JOIN"
+    name = f"WHERE contains(lower(COALESCE(a.name, '')), {_text(find.lower())})" if find else ""
+    text = (
+        f"WITH mine AS (SELECT d.account_id, COUNT(*) FILTER (COALESCE(s.status, 'open') = 'open') AS open_deals, "
+        f"COUNT(*) FILTER (s.status = 'won') AS won_deals, MAX(d.close_date) FILTER (s.status = 'won') AS last_won "
+        f"FROM deal_states d LEFT JOIN stages s ON s.stage = d.stage WHERE {seen} AND d.account_id IS NOT NULL GROUP BY 1) "
+        f"SELECT a.id, a.name, a.industry, a.segment, a.region, a.country, a.employees, u.name AS owner, p.name AS parent, "
+        f"COALESCE(m.open_deals, 0) AS open_deals, COALESCE(m.won_deals, 0) AS won_deals, m.last_won, COUNT(*) OVER () AS total "
+        f"FROM accounts a {join} mine m ON m.account_id = a.id LEFT JOIN users u ON u.id = a.owner_id LEFT JOIN accounts p ON p.id = a.parent_id "
+        f"{name} ORDER BY open_deals DESC, lower(a.name), a.id LIMIT {size} OFFSET {(page - 1) * size}"
+    )
+    rows = query_rows(text, inputs)
+    return Page(rows, rows[0]["total"] if rows else 0, page, size)
+
+
+def account(by: Actor, account_id: str, *, as_of: date | None = None) -> dict[str, Any]:
+    """One account and the deals on it that `by` may see. Raises NotFound where they may see none, unless they see everything."""
+    release = latest()
+    inputs = _inputs(release, "accounts", "users", "contacts", "contracts")
+    key = _text(account_id)
+    found = query_rows(
+        f"SELECT a.*, u.name AS owner, p.name AS parent FROM accounts a LEFT JOIN users u ON u.id = a.owner_id "
+        f"LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id = {key}",
+        inputs,
+    )
+    listed = deals(by, DealQuery(where={"account_id": account_id}, sort="close_date", descending=True, size=500), as_of=as_of)
+    everything = scope(by, cutoff=cutoff_of(as_of), release=release).everything
+    if not found or not (listed.rows or everything):
+        raise NotFound(f"There is no account {account_id}, or you may not see it.")
+    made = found[0]
+    made["deals"] = listed.rows
+    made["contracts"] = query_rows(
+        f"SELECT id, start_date, end_date, notice_by, auto_renew, arr_at_end_minor, currency, cancelled_at FROM contracts "
+        f"WHERE account_id = {key} ORDER BY end_date DESC",
+        inputs,
+    )
+    made["children"] = query_rows(f"SELECT id, name FROM accounts WHERE parent_id = {key} ORDER BY name LIMIT 100", inputs)
+    made["custom"] = {k.removeprefix("x_").replace("_", " "): v for k, v in made.items() if k.startswith("x_") and v is not None}
+    return made
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of data quality: what is wrong, why it matters, how many rows, and the first of them."""
+
+    key: str
+    title: str
+    why: str
+    count: int
+    rows: list[dict[str, Any]]
+
+
+def quality(by: Actor, *, today: date | None = None, limit: int = 100) -> list[Check]:
+    """What is dirty in the data, worst first. Raises Refused unless the actor looks after data."""
+    by.need("sales-ops", "admin", "executive", "auditor", "salesforce-admin", to="look at data quality")
+    release = latest()
+    day = (today or closing_day(None)).isoformat()
+    inputs = _inputs(release, "deal_states", "accounts", "users", "opportunities")
+    now = "d.valid_until >= TIMESTAMPTZ '9999-12-01 00:00:00+00' AND NOT d.is_deleted"
+    is_open = f"{now} AND COALESCE(s.status, 'open') = 'open'"
+    known = {c.name for c in table("deal_states").columns}
+    assert "close_date" in known  # noqa: S101
+    questions = [
+        ("past-close", "Open deals whose close date has passed", "They sit in a period that is over, so no forecast counts them.",
+         f"{is_open} AND d.close_date < DATE '{day}'", "d.close_date"),
+        ("far-close", "Close dates in a far future", "Typed to get past a required field.",
+         f"{is_open} AND d.close_date >= DATE '{day}' + INTERVAL 5 YEAR", "d.close_date"),
+        ("no-close", "Open deals without a close date", "They stand in no period.", f"{is_open} AND d.close_date IS NULL", "d.opportunity_id"),
+        ("placeholder", "Amounts that look like placeholders", "1 or 9,999,999 moves a total and means nothing.",
+         f"{is_open} AND abs(d.amount_minor) IN (1, 100, 9999999, 999999900, 99999900)", "d.amount_minor"),
+        ("no-amount", "Open deals without an amount", "They count as nothing.",
+         f"{is_open} AND COALESCE(d.net_arr_minor, d.amount_minor) IS NULL", "d.opportunity_id"),
+        ("unknown-stage", "Stages that the pipeline policy does not know", "They count as unmapped until the policy names them.",
+         f"{now} AND s.stage IS NULL", "d.stage"),
+        ("test", "Records that look like tests", "They should not be in a company's numbers.",
+         f"{is_open} AND regexp_matches(d.name, '(?i)\\b(test|do not use|dummy)\\b')", "d.name"),
+        ("inactive-owner", "Open deals of people who have left", "Nobody works on them.",
+         f"{is_open} AND (u.active = FALSE OR u.end_date < DATE '{day}')", "u.name"),
+        ("no-owner", "Open deals whose owner is unknown", "They roll up to no seat.", f"{is_open} AND u.id IS NULL", "d.opportunity_id"),
+        ("no-account", "Open deals without an account", "No customer, no history.", f"{is_open} AND d.account_id IS NULL", "d.opportunity_id"),
+    ]  # fmt: skip
+    made = []
+    for key, title, why, test, order in questions:
+        rows = query_rows(
+            f"SELECT *, COUNT(*) OVER () AS total FROM ({_SELECT} WHERE {test} ORDER BY {order}, d.opportunity_id) LIMIT {limit}", inputs
+        )
+        made.append(Check(key, title, why, rows[0]["total"] if rows else 0, rows))
+    made.append(_duplicates(inputs, limit))
+    return sorted(made, key=lambda item: -item.count)
+
+
+def _duplicates(inputs: dict[str, Any], limit: int) -> Check:
+    """Accounts whose names are the same but for case, punctuation and legal form."""
+    bare = r"regexp_replace(regexp_replace(lower(name), '\b(inc|ltd|llc|gmbh|ag|corp|corporation|co|company|plc|kk|pvt|sa|bv)\b\.?', '', 'g'), '[^a-z0-9]', '', 'g')"
+    rows = query_rows(
+        f"WITH named AS (SELECT id, name, parent_id, {bare} AS bare FROM accounts WHERE name IS NOT NULL AND deleted_at IS NULL), "
+        f"twice AS (SELECT bare FROM named WHERE bare <> '' GROUP BY 1 HAVING COUNT(*) > 1) "
+        f"SELECT n.id, n.name, p.name AS account, n.parent_id, COUNT(*) OVER () AS total FROM named n JOIN twice t ON t.bare = n.bare "
+        f"LEFT JOIN accounts p ON p.id = n.parent_id ORDER BY n.bare, n.id LIMIT {limit}",
+        inputs,
+    )
+    why = "History, whitespace and renewals are split between them."
+    return Check("duplicate-accounts", "Accounts that look like the same customer", why, rows[0]["total"] if rows else 0, rows)
