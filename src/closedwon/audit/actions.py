@@ -1,59 +1,53 @@
-"""Writing to the trail, checking it, exporting it, erasing a person from it."""
+"""Writing to the trail, looking into it, erasing a person from it; checking and exporting lie beside."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from typing import Any, Protocol
 
-import rfc8785
 from cryptography.fernet import Fernet, InvalidToken
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from closedwon.audit.canonical import canonical, clean, digest, instant, sha
 from closedwon.audit.models import Entry, Head, PersonalData, PersonKey
-from closedwon.base.errors import Invalid
+from closedwon.audit.verify import Verdict, keep_anchor, verify
+from closedwon.base.errors import Invalid, NotFound
+from closedwon.workspace import current
 
-SAFE = 2**53 - 1
-START = "0" * 64
+__all__ = [
+    "KEEPERS", "READERS", "Asker", "Verdict", "check", "digest_of", "entries", "erase", "find", "personal_of", "record", "verbs", "verify",
+]  # fmt: skip
+
+READERS = ("admin", "auditor")
+"""Roles that may read the trail."""
+KEEPERS = ("admin",)
+"""Roles that may erase a person from it."""
 
 
-def canonical(value: Any) -> str:
-    """JSON in RFC 8785 form; integers beyond 2^53, decimals and dates as strings."""
-    return rfc8785.dumps(_plain(value)).decode()
+class Asker(Protocol):
+    """Who asks: the actor of the rooms above, which this room does not know."""
 
+    @property
+    def name(self) -> str:
+        """The name that goes into the trail."""
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return value if -SAFE <= value <= SAFE else str(value)
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    @property
+    def channel(self) -> str:
+        """The door: web, api, cli or job."""
+
+    def need(self, *roles: str, to: str) -> None:
+        """Raise Refused unless the asker has one of these roles."""
 
 
 def digest_of(entry: Entry) -> str:
     """The hash of an entry over its canonical content and the hash before it."""
-    body = {
-        "sequence": entry.sequence,
-        "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        "actor": entry.actor,
-        "channel": entry.channel,
-        "verb": entry.verb,
-        "subject": entry.subject,
-        "detail": entry.detail,
-        "person": entry.person,
-        "sealed": entry.sealed,
-        "previous": entry.previous,
-    }
-    return hashlib.sha256(rfc8785.dumps(body)).hexdigest()
+    return digest(
+        entry.sequence, instant(entry.at), entry.actor, entry.channel, entry.verb, entry.subject, entry.detail, entry.person, entry.sealed,
+        entry.previous,
+    )  # fmt: skip
 
 
 def record(
@@ -74,17 +68,17 @@ def record(
         entry = Entry(
             sequence=head.sequence + 1,
             at=timezone.now(),
-            actor=by[:300],
-            channel=channel[:20],
-            verb=verb[:80],
-            subject=subject[:300],
+            actor=clean(by, 300),
+            channel=clean(channel, 20),
+            verb=clean(verb, 80),
+            subject=clean(subject, 300),
             detail=canonical(detail or {}),
-            person=person or "",
+            person=clean(person or "", 64),
             previous=head.digest,
         )
         if personal and person:
             text = _seal(person, canonical(personal))
-            entry.sealed = hashlib.sha256(text.encode()).hexdigest()
+            entry.sealed = sha(text)
             PersonalData.objects.create(sequence=entry.sequence, person=person, ciphertext=text)
         entry.digest = digest_of(entry)
         entry.save(force_insert=True)
@@ -110,82 +104,60 @@ def personal_of(entry: Entry) -> dict[str, Any] | None:
         return None
 
 
-def erase(person: str, *, by: str, reason: str) -> int:
+def erase(person: str, *, by: Asker | str, reason: str) -> int:
     """Destroy a person's key, so that what the trail says about them cannot be read; gives how many entries are affected."""
+    name, channel = (by, "") if isinstance(by, str) else (by.name, by.channel)
+    if not isinstance(by, str):
+        by.need(*KEEPERS, to="erase a person from the audit trail")
+    if not reason.strip():
+        raise Invalid("An erasure needs its reason.", mend="Say who asked for it, and when.")
     with transaction.atomic():
         count = PersonalData.objects.filter(person=person).count()
         PersonKey.objects.filter(person=person).delete()
-        record(by=by, verb="person.erased", subject=f"person:{person}", detail={"entries": count, "reason": reason})
+        record(by=name, channel=channel, verb="person.erased", subject=f"person:{person}", detail={"entries": count, "reason": reason})
     return count
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Whether the chain holds, how many entries were read, and what is wrong where."""
-
-    entries: int
-    faults: tuple[str, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing was found."""
-        return not self.faults
-
-
-def verify(limit: int = 20) -> Verdict:
-    """Read the whole chain and compare: every hash, every link, the order, the sealed data, and the end."""
-    faults: list[str] = []
-    sealed = dict(PersonalData.objects.values_list("sequence", "ciphertext"))
-    expected, previous, count = 1, START, 0
-    for entry in Entry.objects.order_by("sequence").iterator(chunk_size=5000):
-        count += 1
-        if len(faults) >= limit:
-            break
-        if entry.sequence != expected:
-            faults.append(f"entries {expected} to {entry.sequence - 1} are missing")
-        elif entry.previous != previous:
-            faults.append(f"entry {entry.sequence} does not follow from the entry before it")
-        if digest_of(entry) != entry.digest:
-            faults.append(f"entry {entry.sequence} ({entry.verb}, {entry.at:%Y-%m-%d %H:%M}) was changed after it was written")
-        if entry.sealed and _hash(sealed.get(entry.sequence, "")) != entry.sealed:
-            faults.append(f"the personal data of entry {entry.sequence} was changed or removed")
-        expected, previous = entry.sequence + 1, entry.digest
-    head = Head.objects.filter(pk=1).first()
-    if head and not faults and (head.sequence, head.digest) != (expected - 1, previous):
-        faults.append(f"the chain ends at entry {expected - 1}, but {head.sequence} were written: the end was cut off")
-    return Verdict(count, tuple(faults))
+def entries(
+    *, by: Asker, verb: str = "", actor: str = "", subject: str = "", text: str = "", since: date | None = None, until: date | None = None
+) -> QuerySet[Entry]:
+    """The trail, newest first, narrowed; days are the company's, `until` is the last one meant."""
+    by.need(*READERS, to="read the audit trail")
+    rows = Entry.objects.all()
+    if verb:
+        rows = rows.filter(verb__startswith=verb)
+    if actor:
+        rows = rows.filter(actor__icontains=actor)
+    if subject:
+        rows = rows.filter(subject__icontains=subject)
+    if text:
+        rows = rows.filter(Q(detail__icontains=text) | Q(subject__icontains=text) | Q(actor__icontains=text) | Q(verb__icontains=text))
+    zone = current().zone
+    if since:
+        rows = rows.filter(at__gte=datetime.combine(since, time(0), zone))
+    if until:
+        rows = rows.filter(at__lt=datetime.combine(until + timedelta(days=1), time(0), zone))
+    return rows
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def find(sequence: int, *, by: Asker) -> Entry:
+    """One entry. Raises NotFound."""
+    found = entries(by=by).filter(sequence=sequence).first()
+    if found is None:
+        raise NotFound(f"There is no entry {sequence}.")
+    return found
 
 
-def lines(first: int = 1) -> Iterator[str]:
-    """The trail as JSON lines, oldest first, with every field that the hash covers."""
-    for entry in Entry.objects.filter(sequence__gte=first).order_by("sequence").iterator(chunk_size=5000):
-        yield canonical(
-            {
-                "sequence": entry.sequence,
-                "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
-                "actor": entry.actor,
-                "channel": entry.channel,
-                "verb": entry.verb,
-                "subject": entry.subject,
-                "detail": entry.detail,
-                "person": entry.person,
-                "sealed": entry.sealed,
-                "previous": entry.previous,
-                "digest": entry.digest,
-            }
-        )
+def verbs(*, by: Asker) -> list[str]:
+    """The verbs that the trail holds, for the filter."""
+    return sorted(set(entries(by=by).order_by().values_list("verb", flat=True).distinct()))
 
 
-def export(out: Path, *, by: str) -> int:
-    """Write the trail for an auditor as JSON lines; the export is itself an entry, and the file ends with it."""
-    record(by=by, verb="audit.exported", subject=f"file:{out.name}", detail={"at": datetime.now(UTC)})
-    count = 0
-    with out.open("w", encoding="utf-8") as handle:
-        for line in lines():
-            handle.write(line + "\n")
-            count += 1
-    return count
+def check(*, by: Asker, heard: Any = None, anchor: Any = None) -> Verdict:
+    """Verify the chain for somebody, keep an anchor of its end where it holds, and record that it was done."""
+    by.need(*READERS, to="verify the audit trail")
+    verdict = verify(anchor=anchor, heard=heard)
+    keep_anchor(verdict)
+    detail = {"holds": verdict.holds, "entries": verdict.entries, "last": verdict.last, "digest": verdict.digest}
+    record(by=by.name, channel=by.channel, verb="audit.verified", subject="audit", detail={**detail, "faults": list(verdict.faults)})
+    return verdict

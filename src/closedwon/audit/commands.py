@@ -22,39 +22,55 @@ def _start() -> None:
 
 
 @audit.command("verify")
-def verify_command() -> None:
+def verify_command(
+    anchor: Annotated[Path | None, typer.Option("--anchor", help="A file with an end of the chain that was kept elsewhere.")] = None,
+    format_: Annotated[str, typer.Option("--format", help="text or json")] = "text",
+) -> None:
     """Read the whole chain; says which entry was changed, and ends with 1 when something is wrong."""
     _start()
-    from closedwon.audit.actions import verify
+    import json
 
-    verdict = verify()
-    if verdict.holds:
-        typer.echo(f"The audit trail holds: {verdict.entries} entries verified.")
-        return
-    typer.secho(f"The audit trail does not hold ({verdict.entries} entries read):", fg="red", err=True)
-    for fault in verdict.faults:
-        typer.echo(f"  {fault}", err=True)
-    raise typer.Exit(1)
+    from closedwon.audit.actions import check
+    from closedwon.people.acting import cli_actor
+
+    verdict = check(by=cli_actor(), anchor=anchor)
+    if format_ == "json":
+        typer.echo(json.dumps(verdict.as_dict(), ensure_ascii=False, indent=1))
+    elif verdict.holds:
+        typer.echo(f"The audit trail holds: {verdict.entries} entries verified, {verdict.anchors} anchors compared.")
+        typer.echo(f"It ends at entry {verdict.last}: {verdict.digest}")
+    else:
+        typer.secho(f"The audit trail does not hold ({verdict.entries} entries read):", fg="red", err=True)
+        for fault in verdict.faults:
+            typer.echo(f"  {fault}", err=True)
+    if not verdict.holds:
+        raise typer.Exit(1)
 
 
 @audit.command("export")
-def export_command(out: Annotated[Path, typer.Option("--out", help="The file to write, JSON lines.")] = Path("audit.jsonl")) -> None:
-    """Write the trail for an auditor: one JSON object a line, with the hashes."""
+def export_command(
+    out: Annotated[Path, typer.Option("--out", help="The file to write: .jsonl, .csv, or .zip with instructions inside.")] = Path(
+        "audit.jsonl"
+    ),
+) -> None:
+    """Write the trail for an auditor, with the hashes and how to verify them without closedwon."""
     _start()
-    from closedwon.audit.actions import export
+    from closedwon.audit.export import export
     from closedwon.people.acting import cli_actor
 
-    typer.echo(f"{export(out, by=cli_actor().name)} entries written to {out}")
+    typer.echo(f"{export(out, by=cli_actor())} entries written to {out}")
+    if out.suffix not in {".csv", ".zip"}:
+        typer.echo(f"How to verify them: {out.name}.verify.txt and verify.py beside it.")
 
 
 @audit.command("show")
 def show_command(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20, verb: str = "") -> None:
     """The newest entries."""
     _start()
-    from closedwon.audit.models import Entry
+    from closedwon.audit.actions import entries
+    from closedwon.people.acting import cli_actor
 
-    rows = Entry.objects.filter(verb__startswith=verb)[:limit]
-    for entry in rows:
+    for entry in entries(by=cli_actor(), verb=verb)[:limit]:
         typer.echo(f"{entry.sequence:>8}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.actor:<32}  {entry.verb:<24}  {entry.subject}")
 
 
@@ -65,6 +81,4 @@ def erase_command(person: str, reason: Annotated[str, typer.Option(help="Why; ke
     from closedwon.audit.actions import erase
     from closedwon.people.acting import cli_actor
 
-    actor = cli_actor()
-    actor.need("admin", to="erase a person")
-    typer.echo(f"{erase(person, by=actor.name, reason=reason)} entries can no longer be read.")
+    typer.echo(f"{erase(person, by=cli_actor(), reason=reason)} entries can no longer be read.")
