@@ -2,6 +2,11 @@
 
 from django.apps import AppConfig
 
+from closedwon.ui.nav import NavItem
+
+KEEPERS = frozenset({"admin", "sales-ops", "auditor"})
+DECIDERS = frozenset({"admin", "sales-ops", "executive", "manager", "auditor"})
+
 
 class PeopleConfig(AppConfig):
     """People, seats, roles and what each may see."""
@@ -9,3 +14,9 @@ class PeopleConfig(AppConfig):
     name = "closedwon.people"
     label = "people"
     default_auto_field = "django.db.models.BigAutoField"
+    nav = [
+        NavItem("Admin", "People", "people:people", KEEPERS, 10, words="users roles grants invite"),
+        NavItem("Admin", "Identity map", "people:identities", KEEPERS | {"comp-admin"}, 20, words="employee number payee crm user"),
+        NavItem("Admin", "Seats", "people:seats", DECIDERS, 30, words="hierarchy holders corrections re-org"),
+        NavItem("Admin", "API tokens", "people:tokens", order=90, words="scopes programs"),
+    ]

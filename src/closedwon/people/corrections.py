@@ -14,27 +14,44 @@ SOURCE = "closedwon"
 LAST = date(9999, 12, 31)
 
 
+def about(table: str, row: Row) -> tuple[str, ...]:
+    """The subject of a row."""
+    return tuple(str(row[name]) for name in SUBJECT[table])
+
+
+def imported_now(table: str, current: Iterable[Row], before: Sequence[Row], written: Sequence[Row]) -> list[dict[str, Any]]:
+    """What the source says of one subject: what it said before, overridden by rows that are there now and were not written by us."""
+    names = (*SUBJECT[table], "since")
+    key = lambda row: tuple(str(row.get(name)) for name in names)  # noqa: E731
+    said = {key(row): dict(row) for row in before}
+    ours = [_plain(row) for row in written]
+    for row in current:
+        if row.get("source") != SOURCE and _plain(row) not in ours:
+            said[key(row)] = dict(row)
+    return [said[name] for name in sorted(said)]
+
+
+def _plain(row: Row) -> dict[str, str]:
+    return {name: str(value) for name, value in row.items() if value is not None}
+
+
 def lay_over(table: str, imported: Iterable[Row], corrections: Sequence[Row]) -> list[dict[str, Any]]:
     """The rows in force: corrections as they stand, a later one over an earlier one, and of the rest what they leave uncovered.
 
     `corrections` come in the order of their approval. Rows are half-open, [since, until); `positions` are not dated, so a correction
     replaces the whole row, column by column where it gives one.
     """
-    subject = SUBJECT[table]
-    rows = [dict(row) for row in imported if row.get("source") != SOURCE]
+    rows = [dict(row) for row in imported]
     for correction in corrections:
-        about = tuple(correction[name] for name in subject)
         mine = {**correction, "source": SOURCE}
+        same = [row for row in rows if about(table, row) == about(table, correction)]
+        others = [row for row in rows if about(table, row) != about(table, correction)]
         if table == "positions":
-            before = next((row for row in rows if row["id"] == correction["id"]), {})
-            rows = [row for row in rows if row["id"] != correction["id"]]
-            rows.append({**before, **{name: value for name, value in mine.items() if value is not None}})
-            continue
-        kept: list[dict[str, Any]] = []
-        for row in rows:
-            kept += [row] if tuple(row[name] for name in subject) != about else _outside(row, correction)
-        rows = [*kept, mine]
-    return sorted(rows, key=lambda row: [*(str(row[name]) for name in subject), str(row.get("since"))])
+            before = same[0] if same else {}
+            rows = [*others, {**before, **{name: value for name, value in mine.items() if value is not None}}]
+        else:
+            rows = [*others, *(part for row in same for part in _outside(row, correction)), mine]
+    return sorted(rows, key=lambda row: [*about(table, row), str(row.get("since"))])
 
 
 def _outside(row: dict[str, Any], cover: Row) -> list[dict[str, Any]]:

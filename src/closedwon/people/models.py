@@ -177,3 +177,19 @@ class SeatCorrection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.table}: {self.row}"
+
+
+class CorrectedSubject(models.Model):
+    """What the source said of a subject that was corrected, and what was written over it; so that an import is told from our own rows."""
+
+    table = models.CharField(max_length=40)
+    subject = models.CharField(max_length=200)
+    imported = models.JSONField(default=list)
+    written = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["table", "subject"]
+        constraints = [models.UniqueConstraint(fields=["table", "subject"], name="one_row_per_corrected_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.subject}"

@@ -9,6 +9,7 @@ from closedwon.people.actions.identities import (
     remove_identity,
     settle,
 )
+from closedwon.people.actions.imports import after_import
 from closedwon.people.actions.people import (
     ROLE_WORDS,
     add,
@@ -29,6 +30,7 @@ __all__ = [
     "ROLE_WORDS",
     "add",
     "add_identity",
+    "after_import",
     "allows",
     "check_token",
     "corrections",

@@ -12,9 +12,9 @@ from closedwon.audit.actions import record
 from closedwon.base.errors import Conflict, Invalid, NotFound, Problem, Refused
 from closedwon.base.tables import table as named_table
 from closedwon.people.actor import Actor
-from closedwon.people.corrections import SOURCE, SUBJECT, cycle, lay_over
+from closedwon.people.corrections import SOURCE, SUBJECT, about, cycle, imported_now, lay_over
 from closedwon.people.facts import facts_rows, publish_rows
-from closedwon.people.models import SeatCorrection
+from closedwon.people.models import CorrectedSubject, SeatCorrection
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "hierarchy": {"kind": "sales"},
@@ -91,20 +91,54 @@ def withdraw(correction_id: int, *, by: Actor) -> SeatCorrection:
 def publish_corrections(*, by: Actor) -> list[str]:
     """Lay the approved corrections over the imported rows; gives the tables that changed. Imports call it when they end."""
     changed: dict[str, list[dict[str, Any]]] = {}
+    states: list[CorrectedSubject] = []
     for table in SUBJECT:
         approved = _approved(table)
         if not approved:
             continue
         before = facts_rows(table)
-        after = lay_over(table, before, approved)
-        if _sorted(table, before) != _sorted(table, after):
+        after, found = _overlaid(table, before, approved)
+        if _sorted(before) != _sorted(after):
             changed[table] = after
-    if changed:
-        published = publish_rows(changed, note="corrections of seats")
-        detail = {"tables": sorted(changed), "release": published.pk}
-        with transaction.atomic():
-            record(by=by.name, verb="people.seats_published", subject="seats", detail=detail, channel=by.channel)
+            states += found
+    if not changed:
+        return []
+    release = publish_rows(changed, note="corrections of seats")
+    with transaction.atomic():
+        for state in states:
+            values = {"imported": state.imported, "written": state.written}
+            CorrectedSubject.objects.update_or_create(table=state.table, subject=state.subject, defaults=values)
+        detail = {"tables": sorted(changed), "release": release.pk}
+        record(by=by.name, verb="people.seats_published", subject="seats", detail=detail, channel=by.channel)
     return sorted(changed)
+
+
+def _overlaid(
+    table: str, current: list[dict[str, Any]], approved: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[CorrectedSubject]]:
+    """The table with the corrections over what the source says, and what to remember of each corrected subject."""
+    corrected = dict.fromkeys(about(table, row) for row in approved)
+    known = {row.subject: row for row in CorrectedSubject.objects.filter(table=table)}
+    after = [row for row in current if about(table, row) not in corrected]
+    states = []
+    for subject in corrected:
+        name = " ".join(subject)
+        old = known.get(name, CorrectedSubject(table=table, subject=name))
+        mine = [row for row in current if about(table, row) == subject]
+        said = imported_now(table, mine, _opened(old.imported), _opened(old.written))
+        rows = lay_over(table, said, [row for row in approved if about(table, row) == subject])
+        after += rows
+        states.append(CorrectedSubject(table=table, subject=name, imported=_closed(said), written=_closed(rows)))
+    return after, states
+
+
+def _closed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as JSON; dates are marked as such."""
+    return [{name: {"date": value.isoformat()} if isinstance(value, date) else value for name, value in row.items()} for row in rows]
+
+
+def _opened(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: date.fromisoformat(value["date"]) if isinstance(value, dict) else value for name, value in row.items()} for row in rows]
 
 
 def _same_person(one: str, other: str) -> bool:
@@ -118,9 +152,8 @@ def _approved(table: str, extra: SeatCorrection | None = None) -> list[dict[str,
 
 
 def _refuse_loops(row: SeatCorrection) -> None:
-    after = [
-        item for item in lay_over("hierarchy", facts_rows("hierarchy"), _approved("hierarchy", row)) if item["kind"] == row.row["kind"]
-    ]
+    overlaid = _overlaid("hierarchy", facts_rows("hierarchy"), _approved("hierarchy", row))[0]
+    after = [item for item in overlaid if item["kind"] == row.row["kind"]]
     start = date.fromisoformat(row.row["since"])
     days = {start, *(item["since"] for item in after if item["since"] >= start)}
     for day in sorted(days):
@@ -197,6 +230,5 @@ def _typed(table: str, row: dict[str, Any]) -> dict[str, Any]:
     return {**typed, "source": SOURCE}
 
 
-def _sorted(table: str, rows: list[dict[str, Any]]) -> list[tuple[tuple[str, str], ...]]:
-    names = named_table(table).names
-    return sorted(tuple((name, str(row.get(name))) for name in names) for row in rows)
+def _sorted(rows: list[dict[str, Any]]) -> list[list[tuple[str, str]]]:
+    return sorted(sorted((name, str(value)) for name, value in row.items() if value is not None) for row in rows)

@@ -176,3 +176,17 @@ def test_the_identity_map_reports_conflicts_and_keeps_the_decision(person, actor
     with pytest.raises(Refused):
         actions.add_identity("payee", "P-8", "u1", by=actor("m@example.test", "manager"))
     assert actions.person_of("payee", "P-8") is None
+
+
+def test_an_import_of_people_links_them_and_maps_their_names(person, actor):
+    user = person("one@example.test", "rep")
+    users({"id": "u1", "name": "One", "email": "one@example.test", "employee_no": "E1"})
+    by = actor("ops@example.test", "sales-ops")
+    actions.after_import(["users", "positions"], by=by)
+    assert User.objects.get(pk=user.pk).person_id == "u1"
+    assert {(row.kind, row.value) for row in actions.identities(by=by)} == {
+        ("employee_no", "E1"), ("crm_user", "u1"), ("subject", "one@example.test"),
+    }  # fmt: skip
+    before = len(verbs())
+    actions.after_import(["users"], by=by)
+    assert len(verbs()) == before

@@ -9,7 +9,7 @@ from closedwon.facts.arrow import rows_to_table
 from closedwon.facts.releases import publish
 from closedwon.facts.store import store
 from closedwon.people import actions
-from closedwon.people.corrections import cycle, lay_over
+from closedwon.people.corrections import cycle, imported_now, lay_over
 from closedwon.people.facts import facts_rows
 
 OLD, MID, NEW = date(2025, 1, 1), date(2026, 2, 1), date(2026, 8, 1)
@@ -35,11 +35,19 @@ def test_a_later_correction_wins_over_an_earlier_one():
     assert spans(after) == [("A", OLD, MID, "hr"), ("B", MID, NEW, "closedwon"), ("C", NEW, None, "closedwon")]
 
 
-def test_laying_over_again_changes_nothing_and_a_covered_row_is_gone():
-    corrections = [row("R", "B", OLD)]
-    once = lay_over("hierarchy", [row("R", "A"), row("R", "Z", NEW, None)], corrections)
+def test_a_row_that_is_covered_is_gone():
+    once = lay_over("hierarchy", [row("R", "A"), row("R", "Z", NEW, None)], [row("R", "B", OLD)])
     assert spans(once) == [("B", OLD, None, "closedwon")]
-    assert lay_over("hierarchy", once, corrections) == once
+
+
+def test_what_the_source_says_is_told_from_what_we_wrote():
+    said = [row("R", "A")]
+    written = lay_over("hierarchy", said, [row("R", "B", MID, NEW)])
+    assert imported_now("hierarchy", written, said, written) == said
+    again = [row("R", "A"), *written[1:]]  # an import brought the first row anew
+    assert imported_now("hierarchy", again, said, written) == said
+    moved = [row("R", "C"), *written[1:]]
+    assert imported_now("hierarchy", moved, said, written) == [row("R", "C")]
 
 
 def test_a_seat_keeps_what_its_correction_does_not_say():
@@ -83,11 +91,24 @@ def test_proposed_by_one_approved_by_another_then_published(company, actor):
         "people.seat_correction_proposed", "people.seat_correction_approved", "people.seats_published",
     ]  # fmt: skip
 
-    imported = [row("B", "A"), row("R", "A")]  # the next import brings the old rows again
-    publish({"hierarchy": store().replace("hierarchy", rows_to_table(imported, table("hierarchy").columns))})
-    assert actions.publish_corrections(by=ops) == ["hierarchy"]
     assert actions.publish_corrections(by=ops) == []
-    assert spans(facts_rows("hierarchy")) == [("A", OLD, MID, "hr"), ("B", MID, None, "closedwon")]
+
+
+def test_an_import_undoes_no_correction(company, actor):
+    ops, head = actor("ops@example.test", "sales-ops"), actor("head@example.test", "sales-ops")
+    for values in ({**RIGHT, "until": "2026-08-01"}, {"position_id": "B", "parent_id": "A", "since": "2025-01-01", "until": "2026-02-01"}):
+        actions.decide(actions.propose("hierarchy", values, "HR was late", by=ops).pk, True, by=head)
+    expected = [("A", OLD, MID, "hr"), ("B", MID, NEW, "closedwon"), ("A", NEW, None, "hr")]
+    assert spans(facts_rows("hierarchy")) == expected
+    for again in ([row("B", "A"), row("R", "A")], [row("B", "A"), row("R", "A")], []):
+        if again:
+            publish({"hierarchy": store().merge("hierarchy", rows_to_table(again, table("hierarchy").columns)).version})
+        assert actions.publish_corrections(by=ops) == (["hierarchy"] if again else [])
+        assert spans(facts_rows("hierarchy")) == expected
+        assert spans(facts_rows("hierarchy"), "B") == [("A", OLD, MID, "closedwon"), ("A", MID, None, "hr")]
+    publish({"hierarchy": store().merge("hierarchy", rows_to_table([row("R", "B")], table("hierarchy").columns)).version})
+    actions.publish_corrections(by=ops)
+    assert spans(facts_rows("hierarchy")) == [("B", OLD, MID, "hr"), ("B", MID, NEW, "closedwon"), ("B", NEW, None, "hr")]
 
 
 def test_a_loop_is_refused_and_rejection_changes_nothing(company, actor):
