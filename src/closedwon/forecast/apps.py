@@ -1,4 +1,6 @@
-"""What Django needs to know of this part."""
+"""What Django needs to know of the forecast, and the policy that it brings."""
+
+from typing import ClassVar
 
 from django.apps import AppConfig
 
@@ -9,3 +11,21 @@ class ForecastConfig(AppConfig):
     name = "closedwon.forecast"
     label = "forecast"
     default_auto_field = "django.db.models.BigAutoField"
+    nav: ClassVar[list[object]] = []
+
+    def ready(self) -> None:
+        """Make the forecast policy and the refresh job known."""
+        from closedwon.forecast.policy import ForecastPolicy
+        from closedwon.policies.registry import PolicyKind, register
+
+        register(
+            PolicyKind(
+                "forecast",
+                "forecast.toml",
+                ForecastPolicy,
+                "Forecast",
+                "Forecast types, categories and inspection flags",
+                "closedwon.forecast",
+                "default/forecast.toml",
+            )
+        )
