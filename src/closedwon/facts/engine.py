@@ -148,9 +148,10 @@ class SparkEngine:
     def _bind(self, spark: Any, name: str, given: Source | pa.Table) -> None:
         if isinstance(given, Source) and given.files and given.remote is None:
             frame = spark.read.option("mergeSchema", "true").parquet(*given.files)
+            kinds = {c.name: c.type for c in given.columns}
             cells = [
-                f"CAST({f'`{c.name}`' if c.name in given.physical else 'NULL'} AS {_SPARK_TYPES[c.type]}) AS `{c.name}`"
-                for c in given.columns
+                f"CAST({f'`{of}`' if of in given.physical else 'NULL'} AS {_SPARK_TYPES[kinds[of]]}) AS `{shown}`"
+                for shown, of in [*((c.name, c.name) for c in given.columns), *given.renamed]
             ]
             frame = frame.selectExpr(*cells)
         else:

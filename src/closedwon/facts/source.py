@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,18 +27,23 @@ class Source:
     physical: frozenset[str]
     version: int | None
     remote: Any = None
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Columns that stand a second time under another name: (the other name, the column)."""
 
     @property
     def select(self) -> str:
         """A SELECT that gives the declared columns in their types; missing ones are null, and no files give no rows."""
         if not self.files:
-            nulls = ", ".join(f"CAST(NULL AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}" for c in self.columns)
-            return f"SELECT {nulls} WHERE FALSE"
-        cells = [
-            f"CAST({quoted(c.name) if c.name in self.physical else 'NULL'} AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}"
-            for c in self.columns
-        ]
-        return f"SELECT {', '.join(cells)} FROM read_parquet([{', '.join(map(literal, self.files))}], union_by_name = true)"
+            return f"SELECT {self.cells(set())} WHERE FALSE"
+        return f"SELECT {self.cells(self.physical)} FROM read_parquet([{', '.join(map(literal, self.files))}], union_by_name = true)"
+
+    def cells(self, physical: Container[str]) -> str:
+        """The SELECT list that gives every column in its type, from files that have the physical ones."""
+        kinds = {c.name: c.type for c in self.columns}
+        return ", ".join(
+            f"CAST({quoted(of) if of in physical else 'NULL'} AS {SQL_TYPES[kinds[of]]}) AS {quoted(name)}"
+            for name, of in [*((c.name, c.name) for c in self.columns), *self.renamed]
+        )
 
 
 def scan(con: Any, source: Source) -> str:
@@ -47,11 +52,7 @@ def scan(con: Any, source: Source) -> str:
         return source.select
     view = "remote_" + hashlib.sha256(f"{source.name}{source.version}".encode()).hexdigest()[:12]
     con.register(view, source.remote.to_pyarrow_dataset())
-    cells = [
-        f"CAST({quoted(c.name) if c.name in source.physical else 'NULL'} AS {SQL_TYPES[c.type]}) AS {quoted(c.name)}"
-        for c in source.columns
-    ]
-    return f"SELECT {', '.join(cells)} FROM {view}"
+    return f"SELECT {source.cells(source.physical)} FROM {view}"
 
 
 def declared(name: str, arrow: pa.Schema, present: Mapping[str, ColumnType] | None = None) -> list[Column]:

@@ -143,7 +143,7 @@ class Store:
             incoming = Incoming(con, name, data)
             for _ in range(TRIES):
                 before = self.source(name)
-                if txn and self._has(name, txn):
+                if txn and self.has(name, txn):
                     return Merge(before.version, 0, 0, 0)
                 plan = incoming.against(before, complete=complete, follow=follow)
                 if dry_run or not plan.changed:
@@ -163,13 +163,14 @@ class Store:
                 found.optimize.compact(writer_properties=_WRITER)
                 found.vacuum(retention_hours=keep_days * 24, enforce_retention_duration=False, dry_run=False)
 
-    def _has(self, name: str, txn: str) -> bool:
+    def has(self, name: str, txn: str) -> bool:
+        """Whether a write of that transaction name is in the table's log."""
         found = self._open(name)
         return found is not None and found.transaction_version(txn) is not None
 
     def _commit(self, name: str, data: Any, mode: Any, txn: str) -> int:
         """Write one commit, cast to the declared types; a `txn` that is in the log already is skipped."""
-        if txn and self._has(name, txn):
+        if txn and self.has(name, txn):
             return int(self.version(name) or 0)
         custom = {c.name: c.type for c in self.source(name).columns} if mode == "append" else {}
         properties = CommitProperties(app_transactions=[Transaction(txn, 1)]) if txn else None
