@@ -25,6 +25,7 @@ from closedwon.crm.refresh import rebuild
 from closedwon.facts.intake import Bad, Staged, Writer, changes_of, check_parquet, distinct, exclusive, strangers, take
 from closedwon.facts.releases import publish
 from closedwon.facts.store import Store, store
+from closedwon.people.actions import after_import
 from closedwon.people.actor import Actor
 from closedwon.policies.actions import applied
 from closedwon.workspace import current
@@ -178,6 +179,7 @@ def _commit(
                 "tables": {name: asdict(item) for name, item in report.tables.items()},
             },
         )
+    after_import([name for name, item in report.tables.items() if item.inserted or item.updated], by=by)
     return report
 
 
