@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from closedwon.base.errors import Problem
+from closedwon.base.errors import Invalid, Problem
+from closedwon.base.money import to_minor
+from closedwon.base.tomlplaces import line_of
 
 MAX_TEXT = 2_000_000
 
@@ -20,6 +25,29 @@ class PolicyModel(BaseModel):
     """A frozen value of policy text; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Version(PolicyModel):
+    """A version of a rule: from which day it holds, until the next one, and where it comes from (a contract, a decision, a mail)."""
+
+    since: date = date.min
+    reference: str = Field(min_length=1)
+
+
+Dated = TypeVar("Dated", bound=Version)
+
+
+def in_order(versions: Sequence[Dated]) -> Sequence[Dated]:
+    """The versions, if each begins later than the one before; a validator of pydantic models. Raises ValueError."""
+    for before, after in itertools.pairwise(versions):
+        if after.since <= before.since:
+            raise ValueError(f"the version since {after.since} does not begin after the one since {before.since}")
+    return versions
+
+
+def version_on(versions: Sequence[Dated], day: date) -> Dated | None:
+    """The version that holds on a day: the last that begins on or before it; None where none does yet."""
+    return next((version for version in reversed(versions) if version.since <= day), None)
 
 
 def _ppm(value: Any) -> int:
@@ -32,6 +60,35 @@ def _ppm(value: Any) -> int:
 Percent = Annotated[int, BeforeValidator(_ppm)]
 """A percentage in text, held as parts per million."""
 
+
+@dataclass(frozen=True)
+class Amount:
+    """Money from text: minor units and their currency."""
+
+    minor: int
+    currency: str
+
+
+def _amount(value: Any) -> Amount:
+    """Money as people write it ("25,000 USD", "EUR 19.90")."""
+    if isinstance(value, Amount):
+        return value
+    number, code = r"([+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[+-]?\d+(?:\.\d+)?)", r"([A-Z]{3})"
+    if isinstance(value, str):
+        behind = re.fullmatch(rf"\s*{number}\s*{code}\s*", value)
+        before = re.fullmatch(rf"\s*{code}\s*{number}\s*", value)
+        digits, currency = behind.groups() if behind else (before.groups()[::-1] if before else ("", ""))
+        try:
+            if digits:
+                return Amount(to_minor(digits.replace(",", ""), currency), currency)
+        except Invalid as error:
+            raise ValueError(str(error)) from error
+    raise ValueError('write money in quotes with its currency, such as "25,000 USD" or "EUR 19.90"')
+
+
+Money = Annotated[Amount, BeforeValidator(_amount)]
+"""Money in text, with its currency."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -39,6 +96,7 @@ def load_text(text: str, model: type[Model], file: str | None = None) -> tuple[M
     """The value that the text stands for, or every problem in it with its line and the mend."""
     if len(text) > MAX_TEXT:
         return None, [Problem("the text is too long to be a policy", file, mend=f"Keep it under {MAX_TEXT} characters")]
+    text = text.removeprefix("\ufeff")
     try:
         given = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
@@ -88,29 +146,6 @@ def _classes(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _classes(part)
 
 
-def line_of(text: str, where: list[str | int]) -> int | None:
-    """The line of a place in the text: follows table headers, array items and keys as far as it can."""
-    lines = text.splitlines()
-    at, names = 0, [part for part in where if isinstance(part, str)]
-    count = next((part for part in where if isinstance(part, int)), None)
-    if not names:
-        return None
-    header = re.compile(rf"\s*\[\[?\s*{re.escape(names[0])}\b")
-    heads = [n for n, line in enumerate(lines) if header.match(line)]
-    if heads:
-        at = heads[min(count or 0, len(heads) - 1)]
-        exact = [n for n in heads if all(name in lines[n] for name in names[1:2])]
-        at = exact[0] if exact and count is None else at
-    for name in reversed(names):
-        key = re.compile(rf"(?:^|[{{,\s\"'.\[]){re.escape(name)}[\"']?\s*(?:=|\.|\])")
-        for n in range(at, len(lines)):
-            if n > at and heads and re.match(r"\s*\[", lines[n]) and n not in heads:
-                break
-            if key.search(lines[n]):
-                return n + 1
-    return at + 1 if heads else None
-
-
 def digest(text: str) -> str:
     """The sha256 of a policy's text with its line ends made plain."""
     return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
@@ -135,7 +170,7 @@ def changes(before: Any, after: Any, path: str = "") -> list[str]:
 
 
 def _keyed(items: list[dict[str, Any]]) -> dict[str, Any]:
-    names = ("name", "id", "key", "table")
+    names = ("name", "id", "key", "table", "since")
     keyed = {str(next((item[n] for n in names if n in item), at + 1)): item for at, item in enumerate(items)}
     return keyed if len(keyed) == len(items) else {str(at + 1): item for at, item in enumerate(items)}
 
