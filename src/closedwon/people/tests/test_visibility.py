@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +14,7 @@ from closedwon.facts.arrow import rows_to_table
 from closedwon.facts.engine import DuckEngine
 from closedwon.facts.releases import publish
 from closedwon.facts.store import store
+from closedwon.facts.testing import check_snapshot, run_both, spark_missing
 from closedwon.people.actor import SYSTEM, Actor
 from closedwon.people.visibility import ALL, NONE, closing_cutoff, need_deal, scope, visible_deals
 from closedwon.people.visible import visible_deals_rule
@@ -226,3 +228,30 @@ def test_the_product_itself_sees_everything(ws):
 def test_the_rule_orders_its_rows(ws):
     inputs = {name: [] for name in visible_deals_rule.inputs}
     assert DuckEngine().run(visible_deals_rule, inputs).num_rows == 0
+
+
+SOME = {
+    "deal_states": [
+        {"opportunity_id": deal, "valid_from": instant(DAY), "valid_until": instant(LAST), "owner_id": owner, "account_id": account, "region": region}
+        for deal, owner, account, region in (("d1", "u1", "a1", None), ("d2", "u2", "a2", "EMEA"), ("d3", "u3", "a3", None), ("d4", "u3", "a4", None), ("d5", "u3", "a5", None))
+    ],
+    "opportunity_splits": [{"opportunity_id": "d3", "user_id": "u1", "split_type": "revenue", "since": date(2020, 1, 1)}],
+    "opportunity_team": [{"opportunity_id": "d4", "user_id": "u1", "since": date(2020, 1, 1), "until": DAY}],
+    "account_team": [{"account_id": "a5", "user_id": "u1", "since": DAY}],
+    "scope_people": [{"user_id": "u1"}],
+    "params": [{"cutoff": instant(DAY + timedelta(days=1)), "day": DAY, "region": "EMEA"}],
+}  # fmt: skip
+
+
+def test_each_way_to_see_a_deal():
+    assert DuckEngine().run(visible_deals_rule, SOME).column("opportunity_id").to_pylist() == ["d1", "d2", "d3", "d5"]
+
+
+def test_the_text_for_spark_is_the_reviewed_one():
+    check_snapshot(visible_deals_rule, Path(__file__).parent / "snapshots")
+
+
+@pytest.mark.spark
+@pytest.mark.skipif(bool(spark_missing()), reason="Spark is not here")
+def test_spark_gives_the_same_deals():
+    assert run_both(visible_deals_rule, SOME).num_rows == 4
