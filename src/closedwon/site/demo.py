@@ -114,7 +114,6 @@ def _create(folder: Path, say: Say) -> Any:
 def _fill(folder: Path, settings: Any, say: Say) -> None:
     from closedwon.crm.actions import import_source
     from closedwon.generate.company import generate
-    from closedwon.people import actions as people
     from closedwon.people.acting import cli_actor
 
     by = cli_actor()
@@ -123,7 +122,6 @@ def _fill(folder: Path, settings: Any, say: Say) -> None:
     say(f"  generated {sum(rows.values()):,} rows")
     import_source(source, by=by)
     say("  imported them")
-    people.refresh_identities(by=by)
 
 
 def _logins(today: date, say: Say) -> list[Login]:
@@ -143,6 +141,7 @@ def _logins(today: date, say: Say) -> list[Login]:
         if "comp-admin" in part.roles:
             people.grant(user, "pay", by=by, reason="comp admin of the demo")
         made.append(Login(part.name, user.email, password, user.name))
+    people.refresh_identities(by=by)
     say(f"  {len(made)} logins, one for each role")
     return made
 

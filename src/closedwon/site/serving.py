@@ -45,7 +45,8 @@ def serve_site(workspace: Workspace, host: str, port: int, threads: int) -> None
     from waitress.server import create_server
 
     connections.close_all()
-    proxy = os.environ.get("CLOSEDWON_TRUSTED_PROXY", "")
+    behind_https = workspace.settings.base_url.startswith("https://")
+    proxy = os.environ.get("CLOSEDWON_TRUSTED_PROXY") or ("127.0.0.1" if behind_https else "")
     options: dict[str, Any] = {"threads": threads, "ident": None, "channel_timeout": 120, "max_request_body_size": 3 * 1024**3}
     if proxy:
         options |= {
