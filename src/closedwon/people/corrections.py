@@ -21,14 +21,16 @@ def about(table: str, row: Row) -> tuple[str, ...]:
 
 def imported_now(table: str, current: Iterable[Row], before: Sequence[Row], written: Sequence[Row]) -> list[dict[str, Any]]:
     """What the source says of one subject: what it said before, overridden by rows that are there now and were not written by us."""
-    names = (*SUBJECT[table], "since")
-    key = lambda row: tuple(str(row.get(name)) for name in names)  # noqa: E731
-    said = {key(row): dict(row) for row in before}
+    said = {_key(table, row): dict(row) for row in before}
     ours = [_plain(row) for row in written]
     for row in current:
         if row.get("source") != SOURCE and _plain(row) not in ours:
-            said[key(row)] = dict(row)
+            said[_key(table, row)] = dict(row)
     return [said[name] for name in sorted(said)]
+
+
+def _key(table: str, row: Row) -> tuple[str, ...]:
+    return (*about(table, row), str(row.get("since")))
 
 
 def _plain(row: Row) -> dict[str, str]:

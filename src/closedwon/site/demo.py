@@ -66,9 +66,10 @@ def make(folder: Path, *, reset: bool, say: Say) -> list[Login]:
         _throw_away(folder)
     if done.exists():
         _boot(folder)
-        from closedwon.site.commands import migrate
+        from closedwon.site.commands import apply_defaults, migrate
 
         migrate()
+        apply_defaults()
         return [Login(**row) for row in json.loads(done.read_text())]
     start = time.monotonic()
     settings = _create(folder, say)
@@ -84,7 +85,7 @@ def make(folder: Path, *, reset: bool, say: Say) -> list[Login]:
 def _throw_away(folder: Path) -> None:
     from closedwon.workspace import load
 
-    if not folder.exists():
+    if not (folder / "closedwon.toml").exists():
         return
     if not load(folder).settings.demo:
         raise Invalid(f"{folder} is a workspace of its own, not a demo.", mend="Choose another folder with --dir.")
