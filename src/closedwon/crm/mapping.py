@@ -231,7 +231,9 @@ class Reader:
                 return to_minor(self._plain_number(text), currency)
             return PARSERS[column.type](text, self)
         except (ValueError, InvalidOperation, OverflowError, ClosedwonError) as error:
-            raise BadCell(column.name, getattr(error, "message", None) or f"{text[:60]!r} is not {_WORD[column.type]}") from error
+            raise BadCell(
+                column.name, getattr(error, "message", None) or f"{text[:60]!r} is not {'an amount' if major else _WORD[column.type]}"
+            ) from error
 
     def _plain_number(self, text: str) -> str:
         bare = re.sub(r"[\s\u00a0'$€£¥₹]", "", text)

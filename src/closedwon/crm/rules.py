@@ -17,5 +17,6 @@ DEAL_STATES = Rule(
         "params": PARAMS,
     },
     table("deal_states").columns,
+    ("opportunity_id", "valid_from"),
 )
 """`opportunities` and `opportunity_changes` to `deal_states`: one row per deal and state, as known before `params.known_cutoff`."""
