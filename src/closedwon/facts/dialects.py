@@ -19,23 +19,70 @@ KERNELS: dict[str, tuple[tuple[str, ...], str]] = {
     "whole_months": (("from_day", "to_day"), calendar.WHOLE_MONTHS_SQL),
 }
 FORBIDDEN_FUNCTIONS = frozenset(
-    {
+    [
         "list",
         "array_agg",
+        "group_array",
+        "array_unique_agg",
+        "string_agg",
+        "group_concat",
+        "listagg",
         "list_aggregate",
         "median",
         "quantile",
+        "quantile_cont",
+        "quantile_disc",
+        "percentile_cont",
+        "percentile_disc",
+        "approx_quantile",
+        "approx_distinct",
+        "approx_count_distinct",
         "mode",
+        "histogram",
+        "stddev",
+        "variance",
+        "first",
+        "last",
+        "arbitrary",
+        "any_value",
+        "arg_max",
+        "arg_min",
+        "max_by",
+        "min_by",
         "strftime",
+        "strptime",
         "date_diff",
         "datediff",
+        "date_sub",
         "datesub",
+        "months_between",
+        "age",
+        "time_to_str",
+        "str_to_time",
+        "format_datetime",
         "now",
+        "today",
+        "current_date",
+        "current_timestamp",
+        "current_time",
+        "get_current_timestamp",
         "random",
+        "rand",
         "uuid",
-    }
+        "gen_random_uuid",
+        "read_csv",
+        "read_csv_auto",
+        "read_parquet",
+        "read_json",
+        "parquet_scan",
+        "glob",
+        "getenv",
+        "hash",
+        "md5_number",
+        "regexp_extract_all",
+    ]
 )
-"""Functions on which the engines disagree, or that are not the same twice."""
+"""Functions on which the engines disagree, that are not the same twice, or that reach outside the given tables."""
 
 
 @lru_cache(maxsize=1)
@@ -66,21 +113,40 @@ def expand(tree: exp.Expr) -> exp.Expr:
 
 def problems(sql: str) -> list[str]:
     """What in the text the engines would not agree on; empty when it is clean."""
-    found = []
-    for node in sqlglot.parse_one(sql, dialect="duckdb").walk():
-        if isinstance(node, exp.Join) and (node.args.get("method") or "").upper() == "ASOF":
-            found.append("ASOF JOIN is not in Spark; use a window")
-        elif isinstance(node, exp.Div):
-            found.append(f"division gives a float: {node.sql(dialect='duckdb')}; use share, muldiv or //")
-        elif isinstance(node, exp.Avg):
-            found.append("AVG gives a float; keep sum and count")
-        elif isinstance(node, exp.DateDiff | exp.TimestampDiff):
-            found.append("date_diff counts differently per engine; subtract dates")
-        elif isinstance(node, exp.Func):
-            name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
-            if name in FORBIDDEN_FUNCTIONS:
-                found.append(f"{name} is not the same on both engines")
-    return found
+    try:
+        statements = sqlglot.parse(sql, dialect="duckdb")
+    except sqlglot.ParseError as error:
+        return [f"it cannot be parsed: {error}"]
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        return ["it is not one SELECT"]
+    found = [reason for node in statements[0].walk() if (reason := _problem(node))]
+    return list(dict.fromkeys(found))
+
+
+def _problem(node: exp.Expr) -> str:
+    if isinstance(node, exp.Join) and (node.args.get("method") or "").upper() in {"ASOF", "POSITIONAL"}:
+        return "ASOF and positional JOINs are not in Spark; use a window"
+    if isinstance(node, exp.Div):
+        return f"division gives a float: {node.sql(dialect='duckdb')}; use share, muldiv or //"
+    if isinstance(node, exp.Avg):
+        return "AVG gives a float; keep sum and count"
+    if isinstance(node, exp.DateDiff | exp.TimestampDiff):
+        return "date_diff counts differently per engine; subtract dates or use whole_months"
+    if isinstance(node, exp.Array | exp.List | exp.Struct | exp.Map | exp.Lambda | exp.Unnest | exp.Pivot | exp.TableSample):
+        return f"{node.key} is not the same on both engines"
+    if isinstance(node, exp.Limit) and not (node.parent and node.parent.args.get("order")):
+        return "LIMIT without ORDER BY takes any rows"
+    if (
+        isinstance(node, exp.Window)
+        and isinstance(node.this, exp.RowNumber | exp.Lead | exp.Lag)
+        and not (node.args.get("order") or node.args.get("alias"))
+    ):
+        return f"{node.this.sql_name()} needs an ORDER BY in its window"
+    if isinstance(node, exp.Func):
+        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+        if name in FORBIDDEN_FUNCTIONS:
+            return f"{name} is not the same on both engines"
+    return ""
 
 
 @lru_cache(maxsize=256)
@@ -96,13 +162,21 @@ def spark_text(rule: Rule) -> str:
 
 
 def _text(rule: Rule, dialect: str, *, pretty: bool = False) -> str:
-    found = problems(rule.sql)
+    found = problems(rule.sql) or _strangers(rule)
     if found:
         raise Invalid(f"The SQL of {rule.name} does not run alike on every engine: {'; '.join(found)}.")
     tree = expand(sqlglot.parse_one(rule.sql, dialect="duckdb"))
     if dialect == "spark":
         tree = tree.transform(_wide_as_decimal)
     return tree.sql(dialect=dialect, pretty=pretty)
+
+
+def _strangers(rule: Rule) -> list[str]:
+    """Tables that the text reads and the rule does not declare; a file's name would be one."""
+    tree = sqlglot.parse_one(rule.sql, dialect="duckdb")
+    known = set(rule.inputs) | {cte.alias for cte in tree.find_all(exp.CTE)}
+    read = {".".join(part.name for part in found.parts) for found in tree.find_all(exp.Table)}
+    return [f"it reads {name}, which is not an input" for name in sorted(read - known)]
 
 
 def _wide_as_decimal(node: exp.Expr) -> exp.Expr:

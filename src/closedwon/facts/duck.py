@@ -71,12 +71,15 @@ def failures(what: str) -> Iterator[None]:
     """Name the engine's failures that data or the machine can cause, with the mend; any other is an error in the product."""
     try:
         yield
-    except duckdb.OutOfMemoryException as error:
-        raise NotReady(
-            f"The engine has too little memory for {what}.", mend="Set CLOSEDWON_ENGINE_MEMORY higher, as in 4GB, and start again."
-        ) from error
-    except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
-        raise Invalid(f"A value is out of range in {what}: {str(error).splitlines()[0]}") from error
+    except (duckdb.Error, OSError) as error:  # a stream's failure comes as an OSError with the engine's text
+        text = str(error).splitlines()[0]
+        if text.startswith("Out of Memory Error"):
+            raise NotReady(
+                f"The engine has too little memory for {what}.", mend="Set CLOSEDWON_ENGINE_MEMORY higher, as in 4GB, and start again."
+            ) from error
+        if text.startswith(("Out of Range Error", "Conversion Error")):
+            raise Invalid(f"A value is out of range in {what}: {text}") from error
+        raise
 
 
 def quoted(name: str) -> str:

@@ -46,13 +46,13 @@ def _key(name: str) -> str:
 
 @lru_cache(maxsize=64)
 def fold_rule(name: str, of: tuple[Column, ...]) -> Rule:
-    """The rule that gives the state at a day from `snapshots`, whose key column is also there as `key__`, and `at`, one row with the day."""
+    """The rule that gives the state at a day from `snapshots`, whose key column is also there as `key__`, and `wanted`, one row with the day."""
     key = _key(name)
     return Rule(
         "fold_snapshots",
         "closedwon.facts",
         "sql/fold_snapshots.sql",
-        {"snapshots": (*of, Column("key__", "text")), "at": columns("snapshot_date")},
+        {"snapshots": (*of, Column("key__", "text")), "wanted": columns("snapshot_date")},
         of,
         (key,),
     )
@@ -61,7 +61,7 @@ def fold_rule(name: str, of: tuple[Column, ...]) -> Rule:
 def fold(source: Source, day: date) -> pa.Table:
     """The state at the close of a day: one row per key, tombstones of what was deleted included, ordered by the key."""
     rule = fold_rule(source.name, source.columns)
-    return run(rule, {"snapshots": _keyed(source), "at": [{"snapshot_date": day}]})
+    return run(rule, {"snapshots": _keyed(source), "wanted": [{"snapshot_date": day}]})
 
 
 def _keyed(source: Source) -> Source:
@@ -98,7 +98,7 @@ def take(
         with cursor() as con:
             _bind_state(con, name, key, state)
             bind(con, "snapshots", _keyed(before))
-            con.execute(f"CREATE TEMP TABLE at AS SELECT CAST('{day}' AS DATE) AS snapshot_date")
+            con.execute(f"CREATE TEMP TABLE wanted AS SELECT CAST('{day}' AS DATE) AS snapshot_date")
             con.execute(f"CREATE TEMP VIEW folded AS {duckdb_text(fold_rule(name, before.columns))}")
             text = _rows(con, name, key, day, closed_at, is_full=is_full, reconstructed=reconstructed)
             count = int(con.execute(f"SELECT COUNT(*) FROM ({text})").fetchall()[0][0])

@@ -75,19 +75,33 @@ def declared(name: str, arrow: pa.Schema, present: Mapping[str, ColumnType] | No
     return made
 
 
-def typed(name: str, data: pa.Table | pa.RecordBatchReader, present: Mapping[str, ColumnType] | None = None) -> pa.RecordBatchReader:
-    """A stream of the data in the declared types; custom columns in the types that the table has for them."""
-    reader = data if isinstance(data, pa.RecordBatchReader) else data.to_reader(max_chunksize=BATCH)
-    custom = {name: kind for name, kind in (present or {}).items() if name.startswith("x_")}
-    target = schema(Column(c.name, custom.get(c.name, c.type)) for c in declared(name, reader.schema))
-    if reader.schema.equals(target):
-        return reader
+@dataclass
+class Typed:
+    """A stream of data in the declared types; custom columns in the types that the table has for them.
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        for batch in reader:
-            yield pa.RecordBatch.from_arrays([_cast(name, batch, f) for f in target], schema=target)
+    A failure on the way is kept in `failure`, because the writer that pulls the stream only passes its text on.
+    """
 
-    return pa.RecordBatchReader.from_batches(target, batches())
+    name: str
+    data: pa.Table | pa.RecordBatchReader
+    present: Mapping[str, ColumnType]
+    failure: Exception | None = None
+
+    def reader(self) -> pa.RecordBatchReader:
+        """The stream, to be read once."""
+        given = self.data if isinstance(self.data, pa.RecordBatchReader) else self.data.to_reader(max_chunksize=BATCH)
+        custom = {name: kind for name, kind in self.present.items() if name.startswith("x_")}
+        target = schema(Column(c.name, custom.get(c.name, c.type)) for c in declared(self.name, given.schema))
+        return pa.RecordBatchReader.from_batches(target, self._batches(given, target))
+
+    def _batches(self, given: pa.RecordBatchReader, target: pa.Schema) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in given:
+                same = batch.schema.equals(target)
+                yield batch if same else pa.RecordBatch.from_arrays([_cast(self.name, batch, f) for f in target], schema=target)
+        except Exception as error:
+            self.failure = error
+            raise
 
 
 def _cast(name: str, batch: pa.RecordBatch, field: pa.Field) -> pa.Array:

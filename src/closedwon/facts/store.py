@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from closedwon.base.errors import Conflict
 from closedwon.base.tables import Column, table
@@ -24,7 +24,7 @@ from closedwon.facts.arrow import KINDS
 from closedwon.facts.duck import cursor, quoted
 from closedwon.facts.locks import database_lock, file_lock
 from closedwon.facts.merge import Incoming, Merge
-from closedwon.facts.source import BATCH, Source, scan, typed
+from closedwon.facts.source import BATCH, Source, Typed, scan
 
 __all__ = ["Merge", "Source", "Store", "scan", "store"]
 
@@ -174,10 +174,11 @@ class Store:
             return int(self.version(name) or 0)
         custom = {c.name: c.type for c in self.source(name).columns} if mode == "append" else {}
         properties = CommitProperties(app_transactions=[Transaction(txn, 1)]) if txn else None
+        stream = Typed(name, data, custom)
         try:
             write_deltalake(
                 self.path(name),
-                typed(name, data, custom),
+                stream.reader(),
                 mode=mode,
                 schema_mode="overwrite" if mode == "overwrite" else "merge",
                 storage_options=self.options,
@@ -186,6 +187,10 @@ class Store:
             )
         except CommitFailedError as error:
             raise _conflict(name) from error
+        except DeltaError as error:
+            if stream.failure:
+                raise stream.failure from error
+            raise
         return int(self.version(name) or 0)
 
     @contextmanager
