@@ -47,6 +47,7 @@ def _root(
 for _name in (*PURE, *FIELDS, "site"):
     if find_spec(f"closedwon.{_name}") and find_spec(f"closedwon.{_name}.commands"):
         import_module(f"closedwon.{_name}.commands").register(app)
+import_module("closedwon.site.ops_commands").register(app)
 
 
 def main() -> None:
