@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,14 +13,29 @@ import typer
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
     app.command("import")(import_command)
+    app.command("snapshot")(snapshot_command)
 
 
-def _start() -> Any:
-    from closedwon.people.acting import cli_actor
+def snapshot_command(
+    day: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="The day; default is the last one that is over.")
+    ] = None,
+) -> None:
+    """Keep the pipeline as it stood at the close of a day; for a past day it is rebuilt from the history, and says so."""
     from closedwon.workspace.boot import boot
 
     boot()
-    return cli_actor()
+    from closedwon.crm.actions import take_snapshot
+    from closedwon.people.acting import cli_actor
+
+    report = take_snapshot(day.date() if day else None, by=cli_actor())
+    if not report.new:
+        typer.echo(f"{report.day} was kept before; nothing changed.")
+        return
+    kind = "a full set" if report.is_full else "what changed"
+    typer.echo(f"{report.day}: {report.rows:,} rows kept ({kind}).")
+    if report.reconstructed:
+        typer.echo(f"Rebuilt from history. Not tracked then, so today's values stand there: {', '.join(report.untracked) or 'nothing'}.")
 
 
 def import_command(

@@ -238,9 +238,14 @@ def write(rule: Rule, inputs: Mapping[str, Input], store: Store, name: str, *, t
     return engine().write(rule, inputs, store, name, txn=txn)
 
 
-def query_rows(sql: str, inputs: Mapping[str, Input], columns: Any = ()) -> list[dict[str, Any]]:
-    """Rows of a SELECT that the product itself put together from checked names, on DuckDB; bounded by its own LIMIT."""
+def query_table(sql: str, inputs: Mapping[str, Input], columns: Any = ()) -> pa.Table:
+    """The result of a SELECT that the product itself put together from checked names, on DuckDB, as Arrow."""
     with cursor() as con, failures("this query"):
         for name, given in inputs.items():
             bind(con, name, given if isinstance(given, Source | pa.Table) else rows_to_table(given, columns))
-        return list(con.sql(sql).to_arrow_table().to_pylist())
+        return con.sql(sql).to_arrow_table()
+
+
+def query_rows(sql: str, inputs: Mapping[str, Input], columns: Any = ()) -> list[dict[str, Any]]:
+    """Rows of a SELECT that the product itself put together from checked names, on DuckDB; bounded by its own LIMIT."""
+    return list(query_table(sql, inputs, columns).to_pylist())

@@ -1,0 +1,25 @@
+"""Work in the background: an import, the daily snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date, time
+from typing import Any
+
+from closedwon.crm.imports import import_source
+from closedwon.crm.snapshots import take
+from closedwon.jobs.registry import Every, job
+
+
+@job("crm.import", title="Import", roles=("admin", "sales-ops"))
+def import_job(running: Any, path: str, mapping: str = "") -> dict[str, Any]:
+    """Take a file or folder in."""
+    report = import_source(path, by=running.by, mapping=mapping or None, progress=running.progress)
+    return report.as_dict()
+
+
+@job("crm.snapshot", title="Daily snapshot", roles=("admin", "sales-ops"), schedule=Every(at=time(0, 20)))
+def snapshot_job(running: Any, day: str = "") -> dict[str, Any]:
+    """Keep the pipeline as it stood at the close of a day."""
+    report = take(date.fromisoformat(day) if day else None, by=running.by)
+    return {name: str(value) if name == "day" else value for name, value in asdict(report).items()}
