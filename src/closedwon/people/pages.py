@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import include, path
+from django.urls import include, path, reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from closedwon.base.errors import ClosedwonError, Invalid
@@ -18,6 +18,7 @@ from closedwon.people.acting import GRANTS, web_actor
 from closedwon.people.actions.identities import KINDS
 from closedwon.people.actor import ROLES
 from closedwon.people.models import SeatCorrection, User
+from closedwon.ui.tables import Col, DataTable
 
 
 def _done(request: HttpRequest, do: Callable[[], Any], said: str) -> bool:
@@ -51,12 +52,49 @@ def _roles() -> list[tuple[str, str]]:
     return [(role, actions.ROLE_WORDS[role]) for role in (*ROLES, *GRANTS)]
 
 
+PEOPLE = (
+    Col("name", "Name", phone="title"),
+    Col("email", "E-mail"),
+    Col("roles", "Roles"),
+    Col("person", "Person in the facts", hint="The id in the table users"),
+    Col("state", "State", "status", filter=True, tone=lambda row: "good" if row["state"] == "can sign in" else "plain"),
+    Col("last", "Last sign-in", "instant"),
+)
+IDENTITIES = (
+    Col("person", "Person", phone="title"),
+    Col("kind", "Kind", filter=True),
+    Col("value", "Value"),
+    Col("source", "From", filter=True),
+    Col("added", "Since", "instant", hidden=True),
+)
+
+
 @require_GET
 def people(request: HttpRequest) -> HttpResponse:
     """Who may sign in, with their roles."""
     by = web_actor(request)
-    rows = actions.people(by=by)
-    return render(request, "people/people.html", {"rows": rows, "may_change": by.has("admin")})
+    rows = [
+        {
+            "pk": row.pk,
+            "name": str(row),
+            "email": row.email,
+            "person": row.person_id,
+            "roles": ", ".join(_grant_words(held) for held in row.held),
+            "state": "can sign in" if row.is_active else "switched off",
+            "last": row.last_login,
+        }
+        for row in actions.people(by=by)
+    ]
+    empty = ("Nobody can sign in yet", "Add the first person here, or run: closedwon people add EMAIL --role admin")
+    table = DataTable(
+        request, "people", PEOPLE, rows, sort="name", empty=empty, row_href=lambda row: reverse("people:person", args=[row["pk"]])
+    )
+    return table.answer() or render(request, "people/people.html", {"table": table, "may_change": by.has("admin")})
+
+
+def _grant_words(held: Any) -> str:
+    more = ", ".join(word for word in (held.region, f"until {held.until:%Y-%m-%d}" if held.until else "") if word)
+    return f"{held.role} ({more})" if more else held.role
 
 
 @require_http_methods(["GET", "POST"])
@@ -129,8 +167,19 @@ def change(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
 def identities(request: HttpRequest) -> HttpResponse:
     """The identity map and its conflicts."""
     by = web_actor(request)
+    found = actions.identities(by=by)
+    rows = [
+        {"person": row.person_id, "kind": KINDS.get(row.kind, row.kind), "value": row.value, "source": row.source, "added": row.added_at}
+        for row in found
+    ]
+    empty = ("No identity yet", "Import the people, then take their names from the facts.")
+    table = DataTable(request, "identities", IDENTITIES, rows, sort="person", empty=empty)
+    answer = table.answer()
+    if answer is not None:
+        return answer
     context = {
-        "rows": actions.identities(by=by),
+        "table": table,
+        "own": [row for row in found if row.source == "closedwon"],
         "conflicts": actions.open_conflicts(by=by),
         "kinds": KINDS,
         "may_change": by.has("admin", "sales-ops"),

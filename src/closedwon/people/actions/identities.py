@@ -133,7 +133,7 @@ def _claims() -> Iterator[tuple[str, str, str, str]]:
             yield "employee_no", row["employee_no"].strip(), row["id"], source
         yield "crm_user", (row["crm_user_id"] or row["id"]).strip(), row["id"], source
     for email, person_id in User.objects.exclude(person_id="").order_by("pk").values_list("email", "person_id"):
-        yield "subject", email.lower(), person_id, "closedwon"
+        yield "subject", email.lower(), person_id, "sign-on"
 
 
 def _clean(kind: str, value: str) -> str:
