@@ -77,15 +77,7 @@ def _state(day: date, cutoff: datetime) -> Any:
 
     release = latest()
     seating = seating_at(day, release)
-    parents = {child: parent for parent, children in seating.children.items() for child in children}
-
-    def path(seat: str) -> str:
-        found = [seat]
-        while (up := parents.get(found[0])) and up not in found:
-            found.insert(0, up)
-        return "/".join(found)
-
-    paths = [(person, path(seat)) for person, seat in seating.owner_seat.items()]
+    paths = [(person, "/".join(seating.tree.path(seat))) for person, seat in seating.owner_seat.items()]
     seats = pa.table({"person": pa.array([p for p, _ in paths], pa.string()), "seat_path": pa.array([s for _, s in paths], pa.string())})
     names = [column.name for column in source(TABLE, release).columns]
     states = source("deal_states", release)
