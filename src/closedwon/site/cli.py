@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from closedwon import __version__
 from closedwon.base.errors import ClosedwonError
 from closedwon.workspace.settings import VARIABLE
 
@@ -26,9 +27,7 @@ app = typer.Typer(name="closedwon", no_args_is_help=True, pretty_exceptions_enab
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"closedwon {version('closedwon')}")
+        typer.echo(f"closedwon {__version__}")
         raise typer.Exit
 
 
