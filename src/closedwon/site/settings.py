@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dj_database_url
 
-from closedwon.site import hosts
+from closedwon.site import hosts, logs
 from closedwon.workspace import current
 
 WORKSPACE = current()
@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "closedwon.site.logs.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "closedwon.site.security.ContentSecurityPolicy",
     "closedwon.site.security.CompanyTime",
@@ -138,6 +139,8 @@ WHITENOISE_USE_FINDERS = True
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}}
 DEFAULT_FROM_EMAIL = os.environ.get("CLOSEDWON_EMAIL_FROM", "closedwon@localhost")
 globals().update(hosts.mail(os.environ.get("CLOSEDWON_EMAIL_URL", "")))
+
+LOGGING = logs.config(quiet=WORKSPACE.settings.demo)
 
 Q_CLUSTER = {
     "name": "closedwon",

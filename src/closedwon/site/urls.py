@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from django.conf import settings
 from django.urls import include, path
 
+from closedwon.site import health
 from closedwon.site.api import api
 
-urlpatterns = [path("accounts/", include("allauth.urls")), path("api/v1/", api.urls)]
+urlpatterns = [path("accounts/", include("allauth.urls")), path("api/v1/", api.urls), *health.urlpatterns]
 for _name in settings.FIELDS:
     if find_spec(f"closedwon.{_name}.pages"):
         urlpatterns += import_module(f"closedwon.{_name}.pages").urlpatterns
