@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
 
-UNLOGGED = ("/static/", "/health", "/accounts/")
+UNLOGGED = ("/static/", "/healthz", "/readyz", "/metrics", "/accounts/")
 """Addresses that show no facts."""
 
 

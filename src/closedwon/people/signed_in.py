@@ -9,7 +9,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-OPEN = ("/api/v1/", "/health", "/metrics")
+OPEN = ("/api/v1/", "/healthz", "/readyz", "/metrics")
 """Addresses that check for themselves who calls."""
 
 
