@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from closedwon.site.serving import end_with_parent
 Say = Callable[[str], Any]
 LOGINS = ".demo-logins"
 """Written last: where it is, the demo is complete."""
+SNAPSHOTS = 10
+"""Days before the company's today that are kept as snapshots."""
 WORDS = [
     "amber",
     "birch",
@@ -113,7 +115,7 @@ def _create(folder: Path, say: Say) -> Any:
 
 
 def _fill(folder: Path, settings: Any, say: Say) -> None:
-    from closedwon.crm.actions import import_source
+    from closedwon.crm.actions import import_source, take_snapshot
     from closedwon.generate.company import generate
     from closedwon.people.acting import cli_actor
 
@@ -123,6 +125,9 @@ def _fill(folder: Path, settings: Any, say: Say) -> None:
     say(f"  generated {sum(rows.values()):,} rows")
     import_source(source, by=by)
     say("  imported them")
+    for back in range(SNAPSHOTS, 0, -1):
+        take_snapshot(settings.as_of - timedelta(days=back), by=by)
+    say(f"  took the snapshots of {SNAPSHOTS} days")
 
 
 def _logins(today: date, say: Say) -> list[Login]:
