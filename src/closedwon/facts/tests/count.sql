@@ -1,0 +1,1 @@
+SELECT name, COUNT(*) AS rows FROM accounts GROUP BY name
