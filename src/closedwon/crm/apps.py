@@ -2,6 +2,13 @@
 
 from django.apps import AppConfig
 
+from closedwon.ui.nav import NavItem
+
+SEES = frozenset({"admin", "sales-ops", "auditor"})
+DEALS = frozenset(
+    {"sales-ops", "executive", "manager", "rep", "se", "csm", "overlay", "partner-manager", "deal-desk", "finance", "auditor"}
+)
+
 
 class CrmConfig(AppConfig):
     """Customers and deals: import, history, snapshots, data quality."""
@@ -9,12 +16,20 @@ class CrmConfig(AppConfig):
     name = "closedwon.crm"
     label = "crm"
     default_auto_field = "django.db.models.BigAutoField"
+    nav = [
+        NavItem("Pipeline", "Deals", "crm:deals", DEALS, 20, words="opportunities"),
+        NavItem("Pipeline", "Accounts", "crm:accounts", DEALS, 30, words="customers companies"),
+        NavItem("Pipeline", "Import", "crm:imports", SEES, 80, words="upload csv excel mapping"),
+        NavItem("Systems", "Data quality", "crm:quality", SEES | {"executive", "salesforce-admin"}, 40, words="dirt duplicates quarantine"),
+    ]
 
     def ready(self) -> None:
-        """Make the pipeline policy known."""
+        """Make the pipeline policy, and what the palette finds, known."""
+        from closedwon.crm.finding import register_search
         from closedwon.crm.policy import PipelinePolicy
         from closedwon.policies.registry import PolicyKind, register
 
+        register_search()
         register(
             PolicyKind(
                 "pipeline",

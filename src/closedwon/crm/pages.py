@@ -1,0 +1,389 @@
+"""The pages of the pipeline: deals, accounts, import, data quality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import include, path
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from closedwon.base.errors import ClosedwonError
+from closedwon.crm import actions, uploads
+from closedwon.crm.models import ImportRun
+from closedwon.facts.releases import latest, source
+from closedwon.jobs.actions import start
+from closedwon.people.acting import web_actor
+from closedwon.policies.actions import applied
+from closedwon.ui import format as fmt
+from closedwon.ui.context import View
+from closedwon.ui.parts import Event, Tile
+from closedwon.ui.tables import Col, DataTable, Query, Rows
+from closedwon.workspace import current
+
+SORTABLE = {"name", "account", "owner", "stage", "amount_minor", "close_date", "created_at", "order_type", "category"}
+TONES = {"won": "good", "lost": "bad"}
+
+
+def _link(prefix: str, key: str = "id") -> Any:
+    return lambda row: f"{prefix}{row[key]}" if row.get(key) else None
+
+
+def _deal_columns() -> list[Col]:
+    release = latest()
+    custom = [column.name for column in source("opportunities", release).columns if column.name.startswith("x_")]
+    return [
+        Col("name", "Deal", href=_link("/pipeline/deals/"), phone="title"),
+        Col("account", "Account", href=_link("/pipeline/accounts/", "account_id")),
+        Col("amount_minor", "Amount", "money", currency="currency", phone="big"),
+        Col("currency", "Currency", sort=False, phone="hide"),
+        Col("stage", "Stage", filter=True),
+        Col("category", "Category", filter=True),
+        Col("close_date", "Closes", "date"),
+        Col("owner", "Owner"),
+        Col("order_type", "Type", filter=True, hidden=True),
+        Col("status", "Status", sort=False, filter=True, hidden=True),
+        Col("segment", "Segment", sort=False, filter=True, hidden=True),
+        Col("region", "Region", sort=False, filter=True),
+        Col("created_at", "Created", "date", hidden=True),
+        Col("next_step", "Next step", sort=False, hidden=True),
+        Col("id", "Id", sort=False, hidden=True),
+        *(Col(name, name.removeprefix("x_").replace("_", " ").capitalize(), sort=False, hidden=True) for name in custom),
+    ]
+
+
+def _choices() -> dict[str, list[str]]:
+    policy = applied("pipeline")
+    return {
+        "stage": [stage.name for stage in policy.stages],
+        "category": ["commit", "best_case", "most_likely", "pipeline", "omitted", "closed", "unmapped"],
+        "order_type": list(policy.order_types),
+        "status": ["open", "won", "lost"],
+        "segment": list(policy.segments),
+    }
+
+
+@require_GET
+def deals(request: HttpRequest) -> HttpResponse:
+    """Every deal that one may see, as it stood."""
+    by, view = web_actor(request), View.of(request)
+    offered = _choices()
+
+    def rows(query: Query) -> Rows:
+        where = {name: values[0] for name, values in query.filters.items() if values}
+        sort = {"amount_minor": "amount"}.get(query.sort, query.sort) if query.sort in SORTABLE else "close_date"
+        size = max(1, query.limit)
+        asked = actions.DealQuery(
+            where, query.search, sort=sort, descending=query.descending, page=query.offset // size + 1, size=min(size, 10_000)
+        )
+        found = actions.deals(by, asked, as_of=view.as_of)
+        return Rows(found.rows, found.total, choices=offered)
+
+    table = DataTable(
+        request, "crm:deals", _deal_columns(), rows, title="Deals", sort="close_date", name="deals",
+        empty=("No deals", "No deal matches. Clear the filters, or bring deals in under Pipeline, Import."),
+    )  # fmt: skip
+    answer = table.answer()
+    return answer or render(request, "crm/list.html", {"table": table, "title": "Deals", "lead": _stands(view)})
+
+
+def _stands(view: View) -> str:
+    return f"As they stood at the close of {fmt.day(view.as_of, year=True)}." if view.as_of else "As they stand now."
+
+
+FIELD_WORDS = {
+    "amount_minor": "Amount", "net_arr_minor": "Net new ARR", "tcv_minor": "TCV", "close_date": "Close date", "owner_id": "Owner",
+    "forecast_category": "Forecast category", "renewal_base_minor": "Renewal base", "services_minor": "Services", "deleted_at": "Deleted",
+}  # fmt: skip
+
+
+def _events(made: Mapping[str, Any]) -> list[Event]:
+    """A deal's changes, those of one instant as one event."""
+    grouped: dict[Any, list[Mapping[str, Any]]] = {}
+    for change in made["changes"]:
+        grouped.setdefault((change["at"], change["changed_by"]), []).append(change)
+    events = [Event(at, "; ".join(_said(c, made["currency"]) for c in changes), who or "") for (at, who), changes in grouped.items()]
+    if made["created_at"]:
+        events.append(Event(made["created_at"], "Created", ""))
+    return events
+
+
+def _said(change: Mapping[str, Any], currency: str) -> str:
+    name = change["field"]
+    word = FIELD_WORDS.get(name, name.removeprefix("x_").replace("_", " ").capitalize())
+    before, after = (_value(name, change[key], currency) for key in ("old_value", "new_value"))
+    return f"{word}: {before} → {after}"
+
+
+def _value(name: str, value: str | None, currency: str) -> str:
+    if value is None or value == "":
+        return fmt.MISSING
+    if name.endswith("_minor"):
+        return fmt.money(int(value), currency)
+    return fmt.day(value, year=True) if name.endswith("_date") else value
+
+
+@require_GET
+def deal(request: HttpRequest, deal_id: str) -> HttpResponse:
+    """One deal: what it is, who works on it, and every change."""
+    by, view = web_actor(request), View.of(request)
+    made = actions.deal(by, deal_id, as_of=view.as_of)
+    currency = made["currency"] or current().settings.currency
+    record = made["record"]
+    tiles = [
+        Tile.money("Amount", made["amount_minor"], currency, small=currency),
+        Tile("Stage", made["stage"] or fmt.MISSING, made["status"]),
+        Tile("Forecast category", made["category"].replace("_", " ").capitalize()),
+        Tile("Closes", fmt.day(made["close_date"], year=True) if made["close_date"] else fmt.MISSING),
+        Tile.money("TCV", record.get("tcv_minor"), currency, small=f"{record['term_months']} months" if record.get("term_months") else ""),
+    ]
+    context = {"deal": made, "tiles": tiles, "events": _events(made), "view": view, "title": made["name"], "currency": currency}
+    return render(request, "crm/deal.html", context)
+
+
+@require_GET
+def accounts(request: HttpRequest) -> HttpResponse:
+    """Accounts with their open and won deals."""
+    by, view = web_actor(request), View.of(request)
+
+    def rows(query: Query) -> Rows:
+        size = max(1, min(query.limit, 10_000))
+        found = actions.accounts(by, find=query.search, page=query.offset // size + 1, size=size, as_of=view.as_of)
+        return Rows(found.rows, found.total)
+
+    columns = [
+        Col("name", "Account", href=_link("/pipeline/accounts/"), phone="title", sort=False),
+        Col("open_deals", "Open deals", "number", sort=False, phone="big"),
+        Col("won_deals", "Won deals", "number", sort=False),
+        Col("last_won", "Last won", "date", sort=False),
+        Col("owner", "Owner", sort=False),
+        Col("industry", "Industry", sort=False),
+        Col("segment", "Segment", sort=False),
+        Col("region", "Region", sort=False),
+        Col("country", "Country", sort=False, hidden=True),
+        Col("employees", "Employees", "number", sort=False, hidden=True),
+        Col("parent", "Parent", sort=False, hidden=True),
+    ]
+    table = DataTable(
+        request, "crm:accounts", columns, rows, title="Accounts", name="accounts", empty=("No accounts", "No account matches.")
+    )
+    lead = "Those with the most open deals first."
+    return table.answer() or render(request, "crm/list.html", {"table": table, "title": "Accounts", "lead": lead})
+
+
+@require_GET
+def account(request: HttpRequest, account_id: str) -> HttpResponse:
+    """One account: its deals, contracts and place in the family."""
+    by, view = web_actor(request), View.of(request)
+    made = actions.account(by, account_id, as_of=view.as_of)
+    table = DataTable(
+        request, "crm:account", _deal_columns()[:8], made["deals"], title="Deals", sort="-close_date", name="account-deals", search=False
+    )
+    contracts = DataTable(
+        request,
+        "crm:contracts",
+        [
+            Col("id", "Contract", phone="title"),
+            Col("arr_at_end_minor", "ARR at end", "money", currency="currency", phone="big"),
+            Col("currency", "Currency", sort=False, phone="hide"),
+            Col("start_date", "Starts", "date"),
+            Col("end_date", "Ends", "date"),
+            Col("notice_by", "Notice by", "date"),
+            Col("auto_renew", "Renews itself", "bool"),
+        ],
+        made["contracts"], title="Contracts", prefix="c-", name="contracts", search=False, empty=("No contracts", "This account has none yet."),
+    )  # fmt: skip
+    answer = table.answer() or contracts.answer()
+    return answer or render(
+        request, "crm/account.html", {"account": made, "table": table, "contracts": contracts, "view": view, "title": made["name"]}
+    )
+
+
+# importing
+
+
+def _inbox() -> Path:
+    folder = current().path / "inbox"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _batch(name: str) -> Path:
+    folder = _inbox() / uploads.bare(name)
+    if not name or not folder.is_dir():
+        raise Http404
+    return folder
+
+
+def _report(request: HttpRequest, report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report's tables, ready for the page."""
+    tables = [{"name": name, **counts} for name, counts in report.get("tables", {}).items()]
+    counts = [("inserted", "New"), ("updated", "Changed"), ("unchanged", "Unchanged"), ("quarantined", "Quarantined")]
+    taken = DataTable(
+        request,
+        "crm:report",
+        [Col("name", "Table", phone="title"), *(Col(key, label, "number", total=True) for key, label in counts)],
+        tables, title="Rows by table", search=False, prefix="t-", page=100, name="import-tables",
+    )  # fmt: skip
+    total = report.get("quarantined_total", 0)
+    shown = len(report.get("quarantined", []))
+    refused = DataTable(
+        request,
+        "crm:refused",
+        [
+            Col("reason", "Reason", phone="title"),
+            Col("file", "File"),
+            Col("row", "Row", "number"),
+            Col("table_name", "Table"),
+            Col("field", "Column"),
+            Col("raw", "Cells", hidden=True),
+        ],
+        report.get("quarantined", []), title="Quarantined", prefix="q-", name="quarantined",
+        note=f"the first {shown} of {total}" if total > shown else "kept with their reason, never dropped",
+    )  # fmt: skip
+    return {"report": report, "taken": taken, "refused": refused if total else None}
+
+
+@require_GET
+def imports(request: HttpRequest) -> HttpResponse:
+    """Bring files in, and what was brought in before."""
+    by = web_actor(request)
+    by.need("admin", "sales-ops", "auditor", to="look at imports")
+    rows = [
+        {
+            "id": run.pk, "source": Path(run.source).name, "by": run.by, "at": run.started_at, "status": run.status,
+            "taken": sum(t["inserted"] + t["updated"] for t in run.report.get("tables", {}).values()),
+            "quarantined": run.report.get("quarantined_total", 0), "alarms": len(run.report.get("alarms", [])),
+        }
+        for run in ImportRun.objects.all()[:500]
+    ]  # fmt: skip
+    columns = [
+        Col("source", "Source", href=_link("/pipeline/import/runs/"), phone="title"),
+        Col("at", "When", "instant"),
+        Col("by", "By"),
+        Col("status", "Status"),
+        Col("taken", "New or changed", "number", phone="big"),
+        Col("quarantined", "Quarantined", "number"),
+        Col("alarms", "Alarms", "number"),
+    ]
+    table = DataTable(
+        request, "crm:imports", columns, rows, title="Imports so far", name="imports", search=False, sort="-at",
+        empty=("Nothing imported yet", "Choose files above; a preview comes first."),
+    )  # fmt: skip
+    return table.answer() or render(request, "crm/imports.html", {"table": table, "may_import": by.has("admin", "sales-ops")})
+
+
+@require_POST
+def upload(request: HttpRequest) -> HttpResponse:
+    """Keep the uploaded files and go to their preview."""
+    from django.utils import timezone
+
+    by = web_actor(request)
+    by.need("admin", "sales-ops", to="import facts")
+    folder = _inbox() / f"{timezone.now():%Y%m%d-%H%M%S-%f}"
+    folder.mkdir()
+    try:
+        uploads.keep(request.FILES.getlist("files"), folder)
+    except ClosedwonError as error:
+        return render(request, "crm/problem.html", {"error": error, "title": "These files cannot be read"}, status=422)
+    names = {file.stem for file in folder.iterdir()}
+    from closedwon.base.tables import TABLES
+
+    if not names & set(TABLES):
+        (folder / ".mapping.toml").write_text(uploads.propose(folder), encoding="utf-8")
+    return redirect("crm:preview", batch=folder.name)
+
+
+@require_http_methods(["GET", "POST"])
+def preview(request: HttpRequest, batch: str) -> HttpResponse:
+    """The mapping and what an import would take, change and refuse; then the import itself as a job."""
+    by = web_actor(request)
+    by.need("admin", "sales-ops", to="import facts")
+    folder = _batch(batch)
+    file = folder / ".mapping.toml"
+    if request.method == "POST" and "mapping" in request.POST:
+        file.write_text(request.POST["mapping"], encoding="utf-8")
+    mapping = file if file.exists() and file.read_text().strip() else None
+    if request.method == "POST" and request.POST.get("do") == "import":
+        job = start(
+            "crm.import", {"path": str(folder), "mapping": str(mapping or "")}, by=by, key=f"import-{batch}", title=f"Import of {batch}"
+        )
+        return redirect(f"/admin/jobs/{job.pk}")
+    error, report = None, None
+    try:
+        report = actions.import_source(folder, by=by, mapping=mapping, dry_run=True)
+    except ClosedwonError as caught:
+        error = caught
+    context = {
+        "batch": batch,
+        "files": sorted(item.name for item in folder.iterdir() if not item.name.startswith(".")),
+        "mapping": file.read_text(encoding="utf-8") if file.exists() else "",
+        "error": error,
+        **(_report(request, report.as_dict()) if report else {}),
+    }
+    for table in (context.get("taken"), context.get("refused")):
+        if table is not None and (answer := table.answer()):
+            return answer
+    return render(request, "crm/preview.html", context, status=422 if error else 200)
+
+
+@require_GET
+def import_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """The report of one import."""
+    by = web_actor(request)
+    by.need("admin", "sales-ops", "auditor", to="look at imports")
+    run = ImportRun.objects.filter(pk=pk).first()
+    if run is None:
+        raise Http404
+    made = _report(request, run.report)
+    answer = made["taken"].answer() or (made["refused"].answer() if made["refused"] else None)
+    return answer or render(request, "crm/run.html", {"run": run, "title": f"Import of {Path(run.source).name}", **made})
+
+
+# data quality
+
+
+@require_GET
+def quality(request: HttpRequest) -> HttpResponse:
+    """What is dirty, worst first, each with its rows."""
+    by, view = web_actor(request), View.of(request)
+    checks = actions.quality(by, today=view.day)
+    chosen = next((check for check in checks if check.key == request.GET.get("check")), None)
+    if chosen is None:
+        rows = [{"key": c.key, "title": c.title, "count": c.count, "why": c.why} for c in checks]
+        columns = [
+            Col("title", "Check", href=lambda row: f"?check={row['key']}" if row["count"] else None, phone="title"),
+            Col("count", "Rows", "number", phone="big"),
+            Col("why", "Why it matters", sort=False),
+        ]
+        listed = DataTable(request, "crm:quality", columns, rows, title="Checks", sort="-count", search=False, name="data-quality")
+        lead = "What would mislead a forecast, worst first. Open a line for its rows."
+        return listed.answer() or render(request, "crm/list.html", {"table": listed, "title": "Data quality", "lead": lead})
+    table = DataTable(request, f"crm:quality-{chosen.key}", _deal_columns()[:8], chosen.rows, title=chosen.title, name=chosen.key)
+    return table.answer() or render(request, "crm/list.html", {"table": table, "title": chosen.title, "lead": chosen.why})
+
+
+urlpatterns = [
+    path(
+        "",
+        include(
+            (
+                [
+                    path("pipeline/deals/", deals, name="deals"),
+                    path("pipeline/deals/<str:deal_id>", deal, name="deal"),
+                    path("pipeline/accounts/", accounts, name="accounts"),
+                    path("pipeline/accounts/<str:account_id>", account, name="account"),
+                    path("pipeline/import/", imports, name="imports"),
+                    path("pipeline/import/upload", upload, name="upload"),
+                    path("pipeline/import/runs/<int:pk>", import_run, name="import"),
+                    path("pipeline/import/<str:batch>", preview, name="preview"),
+                    path("systems/data-quality/", quality, name="quality"),
+                ],
+                "crm",
+            )
+        ),
+    )
+]
