@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,30 @@ FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
     "axe-core/axe.min.js": "axe.min.js",
+    "vega/build/vega.min.js": "vega.min.js",
+    "vega-lite/build/vega-lite.min.js": "vega-lite.min.js",
+    "vega-embed/build/vega-embed.min.js": "vega-embed.min.js",
     "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter-latin.woff2",
     "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "inter-latin-ext.woff2",
     "@fontsource-variable/inter/LICENSE": "inter-LICENSE.txt",
 }
+
+INTERPRETER = MODULES / "vega-interpreter/build/vega-interpreter.js"
+
+
+def interpreter() -> str:
+    """Vega's interpreter of expressions as a plain script: it is published as a module only, and the pages allow no eval."""
+    text = INTERPRETER.read_text(encoding="utf-8")
+    body, found = re.subn(r"^import \{([^}]*)\} from 'vega-util';", r"const {\1} = vega;", text, flags=re.MULTILINE)
+    body, left = re.subn(
+        r"^export \{ expression as expressionInterpreter \};.*",
+        "vega.expressionInterpreter = expression;",
+        body,
+        flags=re.MULTILINE | re.DOTALL,
+    )
+    if not found or not left:
+        raise SystemExit("vega-interpreter has a new form; scripts/assets.py must follow it.")
+    return f"(() => {{\n{body}\n}})();\n"
 
 
 def npm() -> list[str]:
@@ -39,6 +60,7 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     for source, name in FILES.items():
         shutil.copyfile(MODULES / source, TARGET / name)
+    (TARGET / "vega-interpreter.js").write_text(interpreter(), encoding="utf-8")
     (TARGET / ".done").touch()
 
 

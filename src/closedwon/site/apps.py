@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from closedwon.ui.nav import NavItem
+
 
 class SiteConfig(AppConfig):
     """Settings, addresses, navigation, the API root and the command-line root."""
@@ -9,3 +11,7 @@ class SiteConfig(AppConfig):
     name = "closedwon.site"
     label = "site"
     default_auto_field = "django.db.models.BigAutoField"
+    nav = (
+        NavItem("Today", "Today", "site:home", order=0, words="home start"),
+        NavItem("Admin", "Components", "site:design", roles=frozenset({"admin"}), order=99, words="design gallery"),
+    )

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from django.conf import settings
 from django.urls import include, path
 
-from closedwon.site import health
+from closedwon.site import errors, health
 from closedwon.site.api import api
 
 urlpatterns = [path("accounts/", include("allauth.urls")), path("api/v1/", api.urls), *health.urlpatterns]
@@ -17,3 +17,5 @@ for _name in settings.FIELDS:
         urlpatterns += import_module(f"closedwon.{_name}.pages").urlpatterns
 if find_spec("closedwon.site.pages"):
     urlpatterns += import_module("closedwon.site.pages").urlpatterns
+
+handler403, handler404, handler500 = errors.refused, errors.not_found, errors.failed
