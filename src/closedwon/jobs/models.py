@@ -51,6 +51,23 @@ class Job(models.Model):
         return self.status in {"done", "failed", "cancelled"}
 
     @property
+    def finished(self) -> bool:
+        """The same, as the progress component calls it."""
+        return self.is_finished
+
+    @property
+    def state(self) -> str:
+        """Its state in words for people."""
+        return {"queued": "waiting for the worker", "running": "running", "cancelled": "cancelled"}.get(self.status, self.status)
+
+    @property
+    def seconds(self) -> int | None:
+        """How long it took; None before its end."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(0, round((self.finished_at - self.started_at).total_seconds()))
+
+    @property
     def percent(self) -> int | None:
         """How far it is, in percent; None where the end is not known."""
         return min(100, 100 * self.done // self.total) if self.total > 0 else None
@@ -75,6 +92,11 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def every_choices(self) -> list[tuple[str, str]]:
+        """The ways to repeat, for the form."""
+        return [("minutes", "every so many minutes"), ("day", "daily"), ("week", "weekly")]
 
 
 class WorkerBeat(models.Model):

@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from closedwon.ui.nav import NavItem
+
 
 class PoliciesConfig(AppConfig):
     """Stored versions of policies: check, plan, apply, history."""
@@ -9,3 +11,9 @@ class PoliciesConfig(AppConfig):
     name = "closedwon.policies"
     label = "policies"
     default_auto_field = "django.db.models.BigAutoField"
+    nav = [
+        NavItem(
+            "Policies", "Policies", "policies:policies", frozenset({"admin", "sales-ops", "executive", "auditor", "finance", "deal-desk"}), 10,
+            words="rules stages forecast types plans text",
+        )
+    ]  # fmt: skip
