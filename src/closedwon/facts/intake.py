@@ -32,6 +32,8 @@ class Staged:
 
     name: str
     files: list[Path] = field(default_factory=list)
+    complete: bool = False
+    """Whether the source holds every row there is, so that a row it does not hold is gone."""
 
 
 class Writer:
@@ -78,33 +80,65 @@ def check_parquet(path: Path, name: str) -> list[str]:
 
 
 def take(store: Store, staged: Staged, *, txn: str, dry_run: bool = False, complete: bool = False) -> tuple[Merge, list[Bad]]:
-    """Merge the staged rows of a table; gives what changed and what was refused. A dry run writes nothing."""
+    """Merge the staged rows of a table; gives what changed and what was refused. A dry run writes nothing.
+
+    With `complete`, rows that the source does not hold are dropped, unless a row was refused: then it may be one of them.
+    """
     with cursor() as con:
-        files = ", ".join(literal(str(path)) for path in staged.files)
-        con.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet([{files}], union_by_name = true)")
-        described = {row[0]: row[1] for row in con.execute("DESCRIBE staged").fetchall()}
-        given = table(staged.name)
-        names = [name for name in described if name not in {FILE, ROW}]
-        missing = [key for key in given.key if key not in names]
-        if missing:
-            raise Invalid(f"Rows for {staged.name} have no {', '.join(missing)}, which is part of its key.")
-        con.execute("CREATE TEMP VIEW placed AS SELECT * FROM staged" if FILE in described else _numbered(staged))
-        checks = _checks(staged.name, names, described)
-        key = ", ".join(map(quoted, given.key))
-        con.execute(
-            f"CREATE TEMP TABLE checked AS SELECT * EXCLUDE (reason__), "
-            f"COALESCE(reason__, CASE WHEN ROW_NUMBER() OVER (PARTITION BY reason__ IS NULL, {key} ORDER BY {FILE}, {ROW}) > 1 "
-            f"THEN 'its key stands a second time' END) AS reason__ FROM (SELECT *, {checks} AS reason__ FROM placed)"
-        )
-        keys = " || ' / ' || ".join(f"COALESCE(CAST({quoted(part)} AS VARCHAR), '')" for part in given.key)
+        names = _checked(con, staged)
+        key = table(staged.name).key
+        keys = " || ' / ' || ".join(f"COALESCE(CAST({quoted(part)} AS VARCHAR), '')" for part in key)
         found = con.execute(
             f"SELECT {FILE}, {ROW}, reason__, {keys} FROM checked WHERE reason__ IS NOT NULL ORDER BY 1, 2 LIMIT {MOST_BAD}"
         ).fetchall()
-        bad = [Bad(file, int(row), staged.name, reason, given.key[0], raw) for file, row, reason, raw in found]
+        bad = [Bad(file, int(row), staged.name, reason, key[0], raw) for file, row, reason, raw in found]
         cells = ", ".join(_as_declared(staged.name, name) for name in names)
-        select = f"SELECT {cells} FROM checked WHERE reason__ IS NULL"
-        rows = con.sql(select).to_arrow_reader(200_000)
-        return store.merge(staged.name, rows, txn=txn, complete=complete, dry_run=dry_run), bad
+        rows = con.sql(f"SELECT {cells} FROM checked WHERE reason__ IS NULL").to_arrow_reader(200_000)
+        return store.merge(staged.name, rows, txn=txn, complete=complete and not bad, dry_run=dry_run), bad
+
+
+def _checked(con: Any, staged: Staged) -> list[str]:
+    """Make the temporary table `checked`: every staged row with what is wrong with it in `reason__`. Gives the table's columns in it."""
+    files = ", ".join(literal(str(path)) for path in staged.files)
+    con.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet([{files}], union_by_name = true)")
+    described = {row[0]: row[1] for row in con.execute("DESCRIBE staged").fetchall()}
+    given = table(staged.name)
+    names = [name for name in described if name not in {FILE, ROW}]
+    missing = [key for key in given.key if key not in names]
+    if missing:
+        raise Invalid(f"Rows for {staged.name} have no {', '.join(missing)}, which is part of its key.")
+    con.execute("CREATE TEMP VIEW placed AS SELECT * FROM staged" if FILE in described else _numbered(staged))
+    key = ", ".join(map(quoted, given.key))
+    con.execute(
+        f"CREATE TEMP TABLE checked AS SELECT * EXCLUDE (reason__), "
+        f"COALESCE(reason__, CASE WHEN ROW_NUMBER() OVER (PARTITION BY reason__ IS NULL, {key} ORDER BY {FILE}, {ROW}) > 1 "
+        f"THEN 'its key stands a second time' END) AS reason__ FROM (SELECT *, {_checks(staged.name, names, described)} AS reason__ FROM placed)"
+    )
+    return names
+
+
+def vanished(store: Store, staged: Staged, at: Any) -> pa.Table | None:
+    """Rows of a table that a complete source does not hold any more, as their keys with `deleted_at`; and with none, rows that came back.
+
+    None where there are no such rows, or where a row was refused, which may be one of them.
+    """
+    before, given = store.source(staged.name), table(staged.name)
+    if not before.files or not staged.files:
+        return None
+    with cursor() as con:
+        names = _checked(con, staged)
+        if con.execute("SELECT COUNT(*) FROM checked WHERE reason__ IS NOT NULL").fetchall()[0][0]:
+            return None
+        con.execute(f"CREATE TEMP VIEW present AS {scan(con, before)}")
+        on = " AND ".join(f"p.{quoted(part)} = c.{quoted(part)}" for part in given.key)
+        keys = ", ".join(f"p.{quoted(part)}" for part in given.key)
+        stamp = f"CAST({literal(at.isoformat())} AS TIMESTAMPTZ)"
+        text = f"SELECT {keys}, {stamp} AS deleted_at FROM present p ANTI JOIN checked c ON {on} WHERE p.deleted_at IS NULL"
+        if "deleted_at" not in names:
+            back = f"SELECT {keys}, CAST(NULL AS TIMESTAMPTZ) AS deleted_at FROM present p SEMI JOIN checked c ON {on}"
+            text += f" UNION ALL {back} WHERE p.deleted_at IS NOT NULL"
+        found = con.sql(text).to_arrow_table()
+    return found if found.num_rows else None
 
 
 def _numbered(staged: Staged) -> str:
@@ -195,23 +229,46 @@ def changes_of(store: Store, staged: Staged, fields: tuple[str, ...], at: Any) -
     if not before.files or not staged.files:
         return None
     with cursor() as con:
-        files = ", ".join(literal(str(path)) for path in staged.files)
-        con.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM read_parquet([{files}], union_by_name = true)")
+        names = _checked(con, staged)
         con.execute(f"CREATE TEMP VIEW present AS {scan(con, before)}")
-        names = {row[0] for row in con.execute("DESCRIBE staged").fetchall()}
-        parts = [
-            f"SELECT s.id, CAST({literal(at.isoformat())} AS TIMESTAMPTZ) AS at, '{name}' AS field, CAST(0 AS BIGINT) AS seq, "
-            f"CAST(p.{quoted(name)} AS VARCHAR) AS old_value, CAST(s.{quoted(name)} AS VARCHAR) AS new_value, 'import' AS changed_by, "
-            f"CAST({literal(at.isoformat())} AS TIMESTAMPTZ) AS known_at "
-            f"FROM staged s JOIN present p ON p.id = s.id "
-            f"WHERE CAST(s.{quoted(name)} AS {SQL_TYPES[table(staged.name).column(name).type]}) IS DISTINCT FROM p.{quoted(name)}"  # type: ignore[union-attr]
-            for name in fields
-            if name in names
-        ]
+        parts = [_change(staged.name, name, at) for name in fields if name in names]
         if not parts:
             return None
-        found = con.sql(f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) ORDER BY id, field").to_arrow_table()
+        found = con.sql(f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY id, field").to_arrow_table()
     return found if found.num_rows else None
+
+
+def told_fields(staged: Staged) -> set[str]:
+    """The fields of which staged rows of an event log tell changes."""
+    if not staged.files:
+        return set()
+    with cursor() as con:
+        files = ", ".join(literal(str(path)) for path in staged.files)
+        return {row[0] for row in con.execute(f"SELECT DISTINCT field FROM read_parquet([{files}], union_by_name = true)").fetchall()}
+
+
+def deletions(gone: pa.Table, at: Any) -> pa.Table:
+    """Rows of an event log for deals that are gone, or came back."""
+    with cursor() as con:
+        con.register("gone", gone)
+        stamp = f"CAST({literal(at.isoformat())} AS TIMESTAMPTZ)"
+        return con.sql(
+            f"SELECT id, {stamp} AS at, 'deleted_at' AS field, CAST(0 AS BIGINT) AS seq, "
+            f"CASE WHEN deleted_at IS NULL THEN 'deleted' END AS old_value, CAST(deleted_at AS VARCHAR) AS new_value, "
+            f"'import' AS changed_by, {stamp} AS known_at FROM gone"
+        ).to_arrow_table()
+
+
+def _change(table_name: str, name: str, at: Any) -> str:
+    found = table(table_name).column(name)
+    assert found is not None  # noqa: S101 - checked before
+    stamp, after = f"CAST({literal(at.isoformat())} AS TIMESTAMPTZ)", f"CAST(c.{quoted(name)} AS {SQL_TYPES[found.type]})"
+    return (
+        f"SELECT id, {stamp} AS at, '{name}' AS field, CAST(0 AS BIGINT) AS seq, CAST(before AS VARCHAR) AS old_value, "
+        f"CAST(after AS VARCHAR) AS new_value, 'import' AS changed_by, {stamp} AS known_at "
+        f"FROM (SELECT c.id, p.{quoted(name)} AS before, {after} AS after FROM checked c JOIN present p ON p.id = c.id "
+        f"WHERE c.reason__ IS NULL) WHERE after IS DISTINCT FROM before"
+    )
 
 
 def exclusive(store: Store, name: str) -> AbstractContextManager[None]:

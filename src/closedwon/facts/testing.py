@@ -18,6 +18,8 @@ from closedwon.facts.engine import DuckEngine, Input, SparkEngine
 def spark_missing() -> str:
     """Why Spark cannot run here; empty when it can. Where CLOSEDWON_REQUIRE names spark, it may not be missing."""
     reason = "" if find_spec("pyspark") and shutil.which("java") else "Spark needs Java and the spark extra"
+    if "spark" in os.environ.get("CLOSEDWON_REQUIRE", "").split():
+        os.environ.setdefault("CLOSEDWON_SPARK_MASTER", "local-cluster[2,1,1024]")  # two executors, as on a real cluster
     if reason and "spark" in os.environ.get("CLOSEDWON_REQUIRE", "").split():
         raise RuntimeError(f"{reason}, and this run may not be without it")
     return reason

@@ -39,6 +39,8 @@ def check_migrations(workspace: Workspace) -> None:
 
 def serve_site(workspace: Workspace, host: str, port: int, threads: int) -> None:
     """Serve the site until it is told to stop."""
+    os.environ.setdefault("CLOSEDWON_ENGINE_MEMORY", "350MB")  # pages read marts; the worker, which builds them, may take more
+    os.environ.setdefault("CLOSEDWON_ENGINE_THREADS", "2")
     check_migrations(workspace)
     from django.core.wsgi import get_wsgi_application
     from django.db import connections
