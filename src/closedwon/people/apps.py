@@ -18,5 +18,4 @@ class PeopleConfig(AppConfig):
         NavItem("Admin", "People", "people:people", KEEPERS, 10, words="users roles grants invite"),
         NavItem("Admin", "Identity map", "people:identities", KEEPERS | {"comp-admin"}, 20, words="employee number payee crm user"),
         NavItem("Admin", "Seats", "people:seats", DECIDERS, 30, words="hierarchy holders corrections re-org"),
-        NavItem("Admin", "API tokens", "people:tokens", order=90, words="scopes programs"),
     ]

@@ -128,6 +128,7 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
         "who": who,
         "grants": who.role_grants.order_by("-granted_at"),
         "roles": _roles(),
+        "kinds": KINDS,
         "tokens": actions.tokens(by=by, user=who) if by.has("admin", "auditor") else [],
         "identities": actions.identities(by=by, person_id=who.person_id) if who.person_id else [],
         "may_change": by.has("admin"),
@@ -260,7 +261,9 @@ def tokens(request: HttpRequest) -> HttpResponse:
             made = actions.make_token(given.get("name", ""), given.getlist("scopes"), by=by, days=days)[1]
         except ClosedwonError as error:
             messages.error(request, str(error))
-    context = {"rows": actions.tokens(by=by), "scopes": actions.scope_names(), "made": made}
+    names = actions.scope_names()
+    parts = [(read.partition(":")[0], (read, write)) for read, write in zip(names[::2], names[1::2], strict=True)]
+    context = {"rows": actions.tokens(by=by), "parts": parts, "made": made}
     response = render(request, "people/tokens.html", context)
     response.headers["Cache-Control"] = "no-store"
     return response
