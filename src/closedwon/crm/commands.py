@@ -1,4 +1,4 @@
-"""`closedwon import` and `closedwon snapshot`."""
+"""`closedwon import`, `closedwon snapshot` and `closedwon facts refresh`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,21 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
     app.command("import")(import_command)
     app.command("snapshot")(snapshot_command)
+    facts = typer.Typer(help="The facts: what was brought in and what is built from it.", no_args_is_help=True)
+    facts.command("refresh")(refresh_command)
+    app.add_typer(facts, name="facts")
+
+
+def refresh_command() -> None:
+    """Rebuild what hangs on the facts, and publish one release of it."""
+    from closedwon.workspace.boot import boot
+
+    boot()
+    from closedwon.crm.actions import refresh
+    from closedwon.people.acting import cli_actor
+
+    release = refresh(by=cli_actor())
+    typer.echo(f"Release {release.pk} holds {len(release.tables)} tables.")
 
 
 def snapshot_command(
@@ -56,9 +71,9 @@ def import_command(
         typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
         return
     typer.echo(f"{'Would import' if dry_run else 'Imported'} {report.source}")
-    typer.echo(f"  {'table':<24}{'new':>10}{'changed':>10}{'unchanged':>11}{'quarantined':>13}")
+    typer.echo(f"  {'table':<24}{'new':>10}{'changed':>10}{'unchanged':>11}{'gone':>8}{'quarantined':>13}")
     for name, item in report.tables.items():
-        typer.echo(f"  {name:<24}{item.inserted:>10,}{item.updated:>10,}{item.unchanged:>11,}{item.quarantined:>13,}")
+        typer.echo(f"  {name:<24}{item.inserted:>10,}{item.updated:>10,}{item.unchanged:>11,}{item.deleted:>8,}{item.quarantined:>13,}")
     for alarm in report.alarms:
         typer.secho(f"ALARM  {alarm}", fg="red")
     for notice in report.notices:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,7 +23,20 @@ from closedwon.connectors.files.read import Sheet, files, open_sheet
 from closedwon.crm.mapping import BadCell, Reader, SourceMapping
 from closedwon.crm.models import ImportRun
 from closedwon.crm.refresh import rebuild
-from closedwon.facts.intake import Bad, Staged, Writer, changes_of, check_parquet, distinct, exclusive, strangers, take
+from closedwon.facts.intake import (
+    Bad,
+    Staged,
+    Writer,
+    changes_of,
+    check_parquet,
+    deletions,
+    distinct,
+    exclusive,
+    strangers,
+    take,
+    told_fields,
+    vanished,
+)
 from closedwon.facts.releases import publish
 from closedwon.facts.store import Store, store
 from closedwon.people.actions import after_import
@@ -54,6 +68,7 @@ class TableReport:
     updated: int = 0
     unchanged: int = 0
     quarantined: int = 0
+    deleted: int = 0
 
 
 @dataclass
@@ -72,7 +87,7 @@ class Report:
     @property
     def changed(self) -> bool:
         """Whether any row is new or different."""
-        return any(item.inserted or item.updated for item in self.tables.values())
+        return any(item.inserted or item.updated or item.deleted for item in self.tables.values())
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON-ready values."""
@@ -116,12 +131,16 @@ def import_source(
         say(0, 4, "Reading the files")
         bad: list[Bad] = []
         staged = _stage_mapped(source, spec, Path(folder), report, bad) if spec else _stage_named(source, Path(folder), report, bad)
+        for name in {item.table_name for item in bad} & set(staged):
+            staged[name].complete = False  # a refused row may be one that a complete source holds
         if not any(item.files for item in staged.values()):
             raise Invalid(f"{source} holds nothing that can be taken.", problems=[Problem(b.reason, b.file, row=b.row) for b in bad[:20]])
         at = store()
         if dry_run:
             for name, item in staged.items():
-                _count(report, name, *take(at, item, txn="", dry_run=True), bad)
+                gone = _gone(at, item, timezone.now())
+                _count(report, name, *take(at, item, txn="", dry_run=True, complete=_drops(item)), bad)
+                _deleted(report, name, gone)
             _finish_bad(report, bad)
             _stage_alarms(report, at, staged)
             return report
@@ -147,11 +166,15 @@ def _commit(
     run = run or ImportRun.objects.create(started_at=timezone.now(), by=by.name, source=str(source)[:500], digest=digest)
     before = at.tables()
     try:
-        _events(at, staged, run)
+        gone = {name: found for name, item in staged.items() if (found := _gone(at, item, run.started_at)) is not None}
+        _events(at, staged, run, gone.get("opportunities"))
         for done, (name, item) in enumerate(staged.items()):
             say(done, len(staged) + 2, f"Taking in {name}")
-            merge, refused = take(at, item, txn=f"import-{run.pk}-{name}")
+            merge, refused = take(at, item, txn=f"import-{run.pk}-{name}", complete=_drops(item))
             _count(report, name, merge, refused, bad)
+            if name in gone:
+                at.merge(name, gone[name], txn=f"import-{run.pk}-{name}-gone")
+                _deleted(report, name, gone[name])
         _finish_bad(report, bad, at, run)
         _look(report, at, staged)
         say(len(staged), len(staged) + 2, "Rebuilding the history of deals")
@@ -183,13 +206,32 @@ def _commit(
     return report
 
 
-def _events(at: Store, staged: dict[str, Staged], run: ImportRun) -> None:
-    """Where the source tells no changes of its own, the differences to what was there become events."""
-    if "opportunities" not in staged or "opportunity_changes" in staged:
+def _drops(item: Staged) -> bool:
+    """Whether rows that a complete source does not hold are dropped; a table that can mark a row as deleted keeps it."""
+    return item.complete and table(item.name).column("deleted_at") is None
+
+
+def _gone(at: Store, item: Staged, when: datetime) -> pa.Table | None:
+    """The rows to be marked as deleted because a complete source does not hold them, and those that came back."""
+    return vanished(at, item, when) if item.complete and not _drops(item) else None
+
+
+def _deleted(report: Report, name: str, gone: pa.Table | None) -> None:
+    if gone is not None:
+        report.tables.setdefault(name, TableReport()).deleted = gone.num_rows - gone["deleted_at"].null_count
+
+
+def _events(at: Store, staged: dict[str, Staged], run: ImportRun, gone: pa.Table | None) -> None:
+    """Fields of which the source tells no changes of its own: the differences to what was there become events."""
+    if "opportunities" not in staged:
         return
-    found = changes_of(at, staged["opportunities"], FOLLOWED, run.started_at)
-    if found is not None:
-        at.merge("opportunity_changes", found, txn=f"import-{run.pk}-events")
+    told = told_fields(staged["opportunity_changes"]) if "opportunity_changes" in staged else set()
+    found = changes_of(at, staged["opportunities"], tuple(name for name in FOLLOWED if name not in told), run.started_at)
+    parts = [found] if found is not None else []
+    if gone is not None and "deleted_at" not in told:
+        parts.append(deletions(gone, run.started_at))
+    if parts:
+        at.merge("opportunity_changes", pa.concat_tables(parts, promote_options="permissive"), txn=f"import-{run.pk}-events")
 
 
 def _count(report: Report, name: str, merge: Any, refused: list[Bad], bad: list[Bad]) -> None:
@@ -300,7 +342,9 @@ def _stage_sheets(
                 continue
             if made is not None:
                 writer.add(made, sheet.name, row)
-        staged.setdefault(part.table, Staged(part.table)).files.append(writer.close())
+        item = staged.setdefault(part.table, Staged(part.table))
+        item.files.append(writer.close())
+        item.complete = item.complete or part.complete
         bad.extend(Bad(sheet.name, p.row or p.line or 0, part.table, p.message) for p in sheet.problems)
         for note in sheet.notes:
             if not any(item["text"] == note and item["file"] == sheet.name for item in report.notices):

@@ -123,6 +123,8 @@ class Reader:
 
     def __post_init__(self) -> None:
         self.at = {name: n for n, name in enumerate(self.header)}
+        for name in (*self.spec.where, *self.spec.where_not, self.spec.distinct):
+            self._need(name, "row")
         self.fills = [self._fill(name, spec) for name, spec in self.spec.columns.items()]
         self.seen: set[str] = set()
 
@@ -132,6 +134,8 @@ class Reader:
         column = money or table(self.spec.table).column(name)
         assert column is not None  # noqa: S101 - the model has checked it
         self._need(spec.from_, name)
+        if spec.lookup:
+            self._need(spec.lookup.by, name)
         for part in re.findall(r"{([^}]+)}", spec.template):
             self._need(part, name)
         return column.name, self._text(name, spec), column, money is not None and spec.unit == "major", spec

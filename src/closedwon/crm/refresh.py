@@ -4,23 +4,49 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from django.db import transaction
+
+from closedwon.audit.actions import record
+from closedwon.base.errors import NotReady
+from closedwon.base.tables import TABLES
 from closedwon.crm.rules import DEAL_STATES
 from closedwon.facts.engine import DuckEngine
-from closedwon.facts.releases import latest
-from closedwon.facts.store import Store
+from closedwon.facts.intake import exclusive
+from closedwon.facts.models import Release
+from closedwon.facts.releases import latest, publish
+from closedwon.facts.store import Store, store
+from closedwon.people.actor import Actor
 
 FOREVER = datetime(9998, 1, 1, tzinfo=UTC)
 FEEDS = ("opportunities", "opportunity_changes")
 
 
-def rebuild(at: Store, versions: dict[str, int | None]) -> dict[str, int | None]:
+def refresh(*, by: Actor) -> Release:
+    """Rebuild what hangs on the facts, from the tables as they stand in the store now, and publish one release.
+
+    For facts that another program wrote, or after a change of the rules. Raises NotReady where there are no deals.
+    """
+    by.need("admin", "sales-ops", to="rebuild the facts")
+    at = store()
+    with exclusive(at, "import"):
+        versions: dict[str, int | None] = {name: version for name, version in at.tables().items() if TABLES[name].shelf != "marts"}
+        if "opportunities" not in versions:
+            raise NotReady("There are no deals yet.", mend="Import them first: closedwon import SOURCE --mapping FILE")
+        rebuilt = rebuild(at, versions, always=True)
+        with transaction.atomic():
+            release = publish(versions | rebuilt, note="refresh")
+            record(by=by.name, channel=by.channel, verb="facts.refreshed", subject=f"release:{release.pk}", detail={"release": release.pk})
+    return release
+
+
+def rebuild(at: Store, versions: dict[str, int | None], *, always: bool = False) -> dict[str, int | None]:
     """Rebuild `deal_states` where one of its feeds stands at another version than in the release before; gives the new version."""
     before = latest()
     known = before.tables if before else {}
     current = {name: versions.get(name, known.get(name)) for name in FEEDS}
     if current["opportunities"] is None:
         return {}
-    if "deal_states" in known and all(current[name] == known.get(name) for name in FEEDS):
+    if not always and "deal_states" in known and all(current[name] == known.get(name) for name in FEEDS):
         return {}
     inputs = {name: at.source(name, version) if version is not None else at.source(name) for name, version in current.items()}
     version = DuckEngine().write(DEAL_STATES, {**inputs, "params": [{"known_cutoff": FOREVER}]}, at, "deal_states")
