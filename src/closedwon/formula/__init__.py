@@ -1,1 +1,1 @@
-"""The formula language and decision tables. Pure."""
+"""The formula language: one typed tree, an exact interpreter that explains itself, and a compiler to SQL. Pure."""

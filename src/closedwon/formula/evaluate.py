@@ -1,0 +1,336 @@
+"""The interpreter: one record, exact, and able to tell every value on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from closedwon.formula.functions_text import LONG, LONGEST, number_like
+from closedwon.formula.nodes import HUGE, Fault, Node
+from closedwon.formula.types import QUOTIENT_SCALE, Type
+
+ZERO = "division by zero"
+OVERFLOW = "the number has more than 38 digits"
+NO_NUMBER = "the text is no number"
+NOT_WHOLE = "the exponent is not a whole number"
+CHUNK = 6
+COUNT_LIMIT, INT_LIMIT = 10**9, 10**18
+
+
+def fits(value: int, kind: Type) -> int:
+    """The value, where it has no more digits than its type. Raises Fault."""
+    if abs(value) >= 10 ** (kind.whole + kind.scale):
+        raise Fault(OVERFLOW)
+    return value
+
+
+def quotient(top: int, bottom: int, shift: int, *, direct: bool) -> int:
+    """top × 10^shift ÷ bottom, half away from zero. Not `direct` is long division in 128 bits, and refuses what does not fit there."""
+    if bottom == 0:
+        raise Fault(ZERO)
+    sign = -1 if (top < 0) != (bottom < 0) else 1
+    top, bottom = abs(top), abs(bottom)
+    if shift < 0:
+        bottom *= 10**-shift
+        shift = 0
+    if direct:
+        return sign * ((2 * top * 10**shift + bottom) // (2 * bottom))
+    if bottom > HUGE:
+        raise Fault(OVERFLOW)
+    made, rest = divmod(top, bottom)
+    for step in chunks(shift):
+        rest *= 10**step
+        digit, after = divmod(rest, bottom)
+        made = made * 10**step + digit
+        if max(rest, made) > HUGE:
+            raise Fault(OVERFLOW)
+        rest = after
+    return sign * (made + (rest >= bottom - rest))
+
+
+def chunks(shift: int) -> list[int]:
+    """The decimals of a long division, cut into steps."""
+    return [CHUNK] * (shift // CHUNK) + ([shift % CHUNK] if shift % CHUNK else [])
+
+
+def is_direct(node: Node) -> bool:
+    """Whether a quotient fits 128 bits in one step, whatever the values."""
+    top, bottom = node.args
+    shift = QUOTIENT_SCALE + bottom.type.scale - top.type.scale
+    return top.digits + max(shift, 0) <= 37 and bottom.digits + max(-shift, 0) <= 37
+
+
+def round_off(value: int, drop: int, mode: str) -> int:
+    """The value with its last `drop` digits rounded to zeros, as a count of 10^drop."""
+    if drop <= 0:
+        return value
+    if drop >= 38:
+        if (mode == "up" and value) or (mode == "round" and drop == 38 and abs(value) * 2 >= 10**38):
+            raise Fault(OVERFLOW)
+        return 0
+    size = 10**drop
+    made, rest = divmod(abs(value), size)
+    sign = -1 if value < 0 else 1
+    more = {
+        "round": rest >= size - rest, "up": rest > 0, "trunc": False, "floor": sign < 0 and rest > 0, "ceil": sign > 0 and rest > 0,
+    }[mode]  # fmt: skip
+    return sign * (made + more)
+
+
+def finite(value: float) -> float:
+    """The value, where it is a number. Raises Fault."""
+    if not math.isfinite(value):
+        raise Fault(OVERFLOW)
+    return value
+
+
+class Evaluation:
+    """One evaluation of a typed tree for one row (of internal values)."""
+
+    def __init__(self, row: Mapping[str, Any], *, zero: bool, trace: dict[int, Any] | None = None) -> None:
+        self.row = row
+        self.zero = zero
+        self.trace = trace
+        self.part: Mapping[str, Any] = {}
+        self.known: dict[int, Any] = {}
+        self.loops = 0
+
+    def value(self, node: Node) -> Any:
+        """The node's value; shared nodes are reckoned once. Raises Fault."""
+        key = id(node)
+        if key in self.known:
+            return self.known[key]
+        try:
+            made = getattr(self, f"_{node.op}")(node)
+        except Fault as fault:
+            if self.trace is not None:
+                self.trace[key] = fault
+            raise
+        if made == "":
+            made = None
+        if not self.loops:
+            self.known[key] = made
+        if self.trace is not None:
+            self.trace[key] = made
+        return made
+
+    def _values(self, node: Node) -> list[Any]:
+        return [self.value(arg) for arg in node.args]
+
+    def _lit(self, node: Node) -> Any:
+        return node.data
+
+    def _blanked(self, value: Any, kind: Type) -> Any:
+        if value is None and kind.numeric and self.zero:
+            return 0
+        return False if value is None and kind.kind == "yes/no" else value
+
+    def _field(self, node: Node) -> Any:
+        return self._blanked(self.row.get(node.data), node.type)
+
+    def _part(self, node: Node) -> Any:
+        return self._blanked(self.part.get(node.data), node.type)
+
+    def _as(self, node: Node) -> Any:
+        return self.value(node.args[0])
+
+    def _cast(self, node: Node) -> Any:
+        value, have, want = self.value(node.args[0]), node.args[0].type, node.type
+        if value is None or (have.approx and want.approx):
+            return value
+        if want.approx:
+            return float(value) / float(10**have.scale)
+        if have.approx:
+            return fits(int(Decimal(repr(value)).scaleb(want.scale).to_integral_value(ROUND_HALF_UP)), want)
+        return fits(value * 10 ** (want.scale - have.scale), want)
+
+    def _int(self, node: Node) -> Any:
+        value = self.value(node.args[0])
+        limit = COUNT_LIMIT if node.data == "count" else INT_LIMIT
+        return None if value is None else max(min(value, limit), -limit)
+
+    def _neg(self, node: Node) -> Any:
+        value = self.value(node.args[0])
+        return None if value is None else -value
+
+    def _abs(self, node: Node) -> Any:
+        value = self.value(node.args[0])
+        return None if value is None else abs(value)
+
+    def _two(self, node: Node) -> tuple[Any, Any] | None:
+        left, right = self._values(node)
+        return None if left is None or right is None else (left, right)
+
+    def _sized(self, value: Any, node: Node) -> Any:
+        return finite(value) if node.type.approx else fits(value, node.type)
+
+    def _add(self, node: Node) -> Any:
+        two = self._two(node)
+        return two and self._sized(two[0] + two[1], node)
+
+    def _sub(self, node: Node) -> Any:
+        two = self._two(node)
+        return two and self._sized(two[0] - two[1], node)
+
+    def _mul(self, node: Node) -> Any:
+        two = self._two(node)
+        return two and self._sized(two[0] * two[1], node)
+
+    def _div(self, node: Node) -> Any:
+        two = self._two(node)
+        if two is None:
+            return None
+        if node.type.approx:
+            if two[1] == 0:
+                raise Fault(ZERO)
+            return finite(two[0] / two[1])
+        shift = QUOTIENT_SCALE + node.args[1].type.scale - node.args[0].type.scale
+        return fits(quotient(*two, shift, direct=is_direct(node)), node.type)
+
+    def _mod(self, node: Node) -> Any:
+        two = self._two(node)
+        if two is None:
+            return None
+        if two[1] == 0:
+            raise Fault(ZERO)
+        if node.type.approx:
+            return math.fmod(*two)
+        rest = abs(two[0]) % abs(two[1])
+        return -rest if two[0] < 0 else rest
+
+    def _pow(self, node: Node) -> Any:
+        two = self._two(node)
+        if two is None:
+            return None
+        if two[1] != math.trunc(two[1]):
+            raise Fault(NOT_WHOLE)
+        try:
+            return finite(math.pow(*two))
+        except (OverflowError, ValueError) as error:
+            raise Fault(OVERFLOW) from error
+
+    def _round(self, node: Node) -> Any:
+        value, (mode, decimals) = self.value(node.args[0]), node.data
+        if value is None:
+            return None
+        made = round_off(value, node.args[0].type.scale - decimals, mode)
+        return fits(made * 10 ** max(-decimals, 0), node.type)
+
+    def _roundto(self, node: Node) -> Any:
+        two = self._two(node)
+        if two is None:
+            return None
+        drop = node.type.scale - two[1]
+        return fits(round_off(two[0], drop, node.data) * 10 ** max(min(drop, 37), 0), node.type)
+
+    def _least(self, node: Node) -> Any:
+        values = self._values(node)
+        if any(value is None for value in values):
+            return None
+        return min(values) if node.data == "<" else max(values)
+
+    def _cmp(self, node: Node) -> Any:
+        left, right = self._values(node)
+        if node.args[0].type.textual and node.data in {"=", "<>"}:
+            return (left == right) == (node.data == "=")
+        if left is None or right is None:
+            return None
+        sign = node.data
+        return (
+            left == right if sign == "=" else left != right if sign == "<>" else left < right if sign == "<"
+            else left > right if sign == ">" else left <= right if sign == "<=" else left >= right
+        )  # fmt: skip
+
+    def _and(self, node: Node) -> Any:
+        left = self.value(node.args[0])
+        if left is False:
+            return False
+        right = self.value(node.args[1])
+        return False if right is False else None if left is None or right is None else True
+
+    def _or(self, node: Node) -> Any:
+        left = self.value(node.args[0])
+        if left is True:
+            return True
+        right = self.value(node.args[1])
+        return True if right is True else None if left is None or right is None else False
+
+    def _not(self, node: Node) -> Any:
+        value = self.value(node.args[0])
+        return None if value is None else not value
+
+    def _join(self, node: Node) -> Any:
+        made = "".join(value or "" for value in self._values(node))
+        if len(made) > LONGEST:
+            raise Fault(LONG)
+        return made
+
+    def _if(self, node: Node) -> Any:
+        return self.value(node.args[1] if self.value(node.args[0]) else node.args[2])
+
+    def _switch(self, node: Node) -> Any:
+        for at in range(0, len(node.args) - 1, 2):
+            if self.value(node.args[at]):
+                return self.value(node.args[at + 1])
+        return self.value(node.args[-1])
+
+    def _isblank(self, node: Node) -> Any:
+        return self.value(node.args[0]) is None
+
+    def _pass(self, node: Node) -> Any:
+        return self._values(node)[1]
+
+    def _iferror(self, node: Node) -> Any:
+        try:
+            return self.value(node.args[0])
+        except Fault:
+            return self.value(node.args[1])
+
+    def _value(self, node: Node) -> Any:
+        text = self.value(node.args[0])
+        if text is None:
+            return None
+        if not number_like(text):
+            raise Fault(NO_NUMBER)
+        made = Decimal(text)
+        if made and made.adjusted() >= 20:
+            raise Fault(OVERFLOW)
+        return fits(int(made.scaleb(node.type.scale).to_integral_value(ROUND_HALF_UP)), node.type)
+
+    def _show(self, node: Node) -> Any:
+        value, scale = self.value(node.args[0]), node.args[0].type.scale
+        if value is None:
+            return None
+        digits = str(abs(value)).rjust(scale + 1, "0")
+        cut = len(digits) - scale
+        made = f"{digits[:cut]}.{digits[cut:]}".rstrip("0").rstrip(".")
+        return f"-{made}" if value < 0 else made
+
+    def _call(self, node: Node) -> Any:
+        function, values = node.data, self._values(node)
+        if function.strict:
+            if any(value is None for value in values):
+                return None
+        else:
+            values = [function.fills[at] if value is None else value for at, value in enumerate(values)]
+        return function.run(*values)
+
+    def _agg(self, node: Node) -> Any:
+        op, of, test = node.data
+        made: list[Any] = []
+        self.loops += 1
+        for part in self.row.get(node.args[0].data) or []:
+            self.part = part
+            if test is None or self.value(test):
+                made.append(self.value(of) if of else 1)
+        self.loops -= 1
+        made = [value for value in made if value is not None]
+        if op == "COUNT":
+            return len(made)
+        if op == "SUM":
+            return fits(sum(made), node.type)
+        return None if not made else min(made) if op == "MIN" else max(made)
+
+
