@@ -7,6 +7,7 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from importlib.util import find_spec
 
 from django.conf import settings
 from django.db import transaction
@@ -25,7 +26,7 @@ LONGEST = 366
 
 def scope_names() -> list[str]:
     """Every scope that a token can have: `read` or `write` of one part, or of all with `*`."""
-    parts = ["*", *sorted(settings.FIELDS)]
+    parts = ["*", *sorted(name for name in settings.FIELDS if find_spec(f"closedwon.{name}.api"))]
     return [f"{part}:{verb}" for part in parts for verb in ("read", "write")]
 
 
