@@ -238,3 +238,29 @@ def test_kill_in_the_middle_of_a_merge(store, step):
     assert store.version("accounts") == 1
     assert store.count("accounts") == 200_001
     assert not store.merge("accounts", rows, txn="import-8").changed
+
+
+def test_the_shared_lock_is_held_by_one(ws):
+    """On PostgreSQL the lock holds across machines, which do not see each other's files; on SQLite there is one machine."""
+    from django.db import connection
+
+    from closedwon.facts.locks import database_lock
+
+    if connection.vendor != "postgresql":
+        with database_lock("accounts"), database_lock("accounts"):
+            return
+    order, entered = [], threading.Event()
+
+    def wait():
+        entered.set()
+        with database_lock("accounts"):
+            order.append("second")
+
+    with database_lock("accounts"), database_lock("users"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        entered.wait(5)
+        time.sleep(0.3)
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
