@@ -47,14 +47,14 @@ def _board(request: HttpRequest) -> TreeTable:
         row["coverage"] = row["best"] and row["best"] / row["gap"] / 5
     columns = [
         Col("name", "Seat", href=lambda r: f"/design/?node={r['id']}", drawer=True),
-        Col("quota", "Quota", "money", phone="hide"),
-        Col("closed", "Closed", "money"),
-        Col("commit", "Commit", "money", phone="big"),
-        Col("likely", "Most likely", "money", phone="big"),
-        Col("best", "Best case", "money", phone="hide"),
-        Col("gap", "Gap", "money", phone="hide", hint="Quota less most likely"),
+        Col("quota", "Quota", "money", places=0, phone="hide"),
+        Col("closed", "Closed", "money", places=0),
+        Col("commit", "Commit", "money", places=0, phone="big"),
+        Col("likely", "Most likely", "money", places=0, phone="big"),
+        Col("best", "Best case", "money", places=0, phone="hide"),
+        Col("gap", "Gap", "money", places=0, phone="hide", hint="Quota less most likely"),
         Col("coverage", "Coverage", "ratio", phone="hide"),
-        Col("week", "Week", "change"),
+        Col("week", "Week", "change", places=0),
         Col("call", "Call", "status", phone="wide"),
     ]
     return TreeTable(
@@ -65,7 +65,7 @@ def _board(request: HttpRequest) -> TreeTable:
 def _deals(request: HttpRequest) -> DataTable:
     day = today()
     rows = [
-        {"name": f"{name} {n}" if n else name, "account": account, "amount": None if amount is None else amount * M // 10 - n * 1234567,
+        {"name": f"{name} {n}" if n else name, "account": account, "amount": None if amount is None else amount * M // 10 - n * 12345600,
          "category": category, "close": day + timedelta(days=days + n), "flags": [Flag(a, b, "from the inspection policy") for a, b in flags],
          "owner": ("Ann", "Bo", "Chidi")[n % 3]}
         for n in range(20)
@@ -74,7 +74,7 @@ def _deals(request: HttpRequest) -> DataTable:
     columns = [
         Col("name", "Deal", href=lambda r: f"/design/?deal={r['name']}", drawer=True),
         Col("account", "Account", phone="hide"),
-        Col("amount", "Amount", "money", total=True, phone="big"),
+        Col("amount", "Amount", "money", places=0, total=True, phone="big"),
         Col("category", "Category", filter=True),
         Col("close", "Close", "date"),
         Col("owner", "Owner", filter=True, hidden=True),

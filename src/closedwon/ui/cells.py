@@ -49,7 +49,7 @@ class Cell:
             label, found = value if isinstance(value, tuple) else (value, "")
             return cls(col, str(label or fmt.MISSING), href, found or tone, raw=value)
         if col.kind == "change":
-            arrow, text, found = fmt.change(value, unit, short_form=False)
+            arrow, text, found = fmt.change(value, unit, short_form=False, places=col.places)
             return cls(col, text, href, found, arrow, raw=value)
         return cls(col, shown(col, value, unit), href, tone, sub=sub, raw=value)
 
@@ -57,7 +57,7 @@ class Cell:
     def total(cls, col: Col, value: Any) -> Cell:
         """The cell of the line of totals."""
         if col.kind == "change":
-            arrow, text, tone = fmt.change(value, _fixed(col), short_form=False)
+            arrow, text, tone = fmt.change(value, _fixed(col), short_form=False, places=col.places)
             return cls(col, text, tone=tone, arrow=arrow, raw=value)
         return cls(col, shown(col, value, _fixed(col)), raw=value)
 

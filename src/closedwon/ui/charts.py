@@ -38,8 +38,8 @@ class Waterfall:
     currency: str = ""
     note: str = ""
     key: str = "waterfall"
-    width: int = 760
-    height: int = 260
+    width: int = 640
+    height: int = 250
 
     @property
     def unit(self) -> str:
@@ -163,8 +163,17 @@ class Chart:
         x_type = {"date": "temporal", "number": "quantitative"}.get(self.x_kind, "nominal")
         form = {"money": "~s", "percent": ".0%"}.get(self.y_kind, "~s")
         base = alt.Chart(alt.Data(values=values))
-        x = alt.X(field="x", type=x_type, title=None, sort=None, axis=alt.Axis(grid=False, labelAngle=0, tickCount=6, labelOverlap=True))
-        y = alt.Y(field="y", type="quantitative", title=None, axis=alt.Axis(format=form, tickCount=4, domain=False, ticks=False))
+        x = alt.X(
+            field="x",
+            type=x_type,
+            title=None,
+            sort=None,
+            axis=alt.Axis(grid=False, labelAngle=0, tickCount=6, labelOverlap=True, labelPadding=6),
+            scale=alt.Scale(padding=10) if self.kind == "line" and x_type == "temporal" else alt.Undefined,
+        )
+        y = alt.Y(
+            field="y", type="quantitative", title=None, axis=alt.Axis(format=form, tickCount=4, domain=False, ticks=False, labelPadding=10)
+        )
         names = list(dict.fromkeys(value["series"] for value in values))
         colour = alt.Color(
             field="series",

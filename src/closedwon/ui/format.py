@@ -10,7 +10,7 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
-from babel.numbers import format_compact_decimal, get_currency_symbol
+from babel.numbers import get_currency_symbol
 from django.utils import timezone
 
 from closedwon.base.money import digits, to_major
@@ -94,19 +94,41 @@ def compact(minor: Any, currency: str = "", *, sign: bool = False, symbol: bool 
 
 
 def short(value: Any, *, sign: bool = False) -> str:
-    """A short number, as in 4.2 M, 4,2 Mio. or 420万."""
+    """A short number, as in 4.2 M, 4,2 Mio. or 420万: three digits that count, at most one decimal."""
     if value is None or value == "":
         return MISSING
     exact = Decimal(str(value))
     size = abs(exact)
+    sign_text = MINUS if exact < 0 else "+" if sign and exact > 0 else ""
     if size < 1000:
-        text = number(size, 0 if size == size.to_integral_value() or size >= 100 else 1)
-    else:
-        places = 1 if locale().language != "ja" and locale().language != "zh" else 0
-        text = format_compact_decimal(size, fraction_digits=places, locale=locale())
-        if locale().language == "en" and text[-1:].isalpha():
-            text = f"{text[:-1]}\u00a0{text[-1]}"
-    return (MINUS if exact < 0 else "+" if sign and exact > 0 else "") + text
+        return sign_text + number(size, 0 if size == size.to_integral_value() or size >= 100 else 1)
+    steps = _steps(locale())
+    power = size.adjusted()
+    for _ in range(2):
+        divisor, before, after = steps[min(power, max(steps))]
+        scaled = size / divisor
+        text = number(scaled, 1 if scaled < 100 and divisor > 1 else 0)
+        if power < max(steps) and (size / divisor).quantize(Decimal(1) if scaled >= 100 else Decimal("0.1")) * divisor >= 10 ** (power + 1):
+            power += 1  # 999,960 is written as 1.0 M, not as 1000.0 K
+            continue
+        break
+    return f"{sign_text}{before}{text}{after}"
+
+
+@lru_cache(maxsize=64)
+def _steps(name: Locale) -> dict[int, tuple[Decimal, str, str]]:
+    """For each power of ten, what to divide by and what stands before and after, from the locale's short patterns."""
+    patterns = name.compact_decimal_formats["short"]["other"]
+    made: dict[int, tuple[Decimal, str, str]] = {}
+    for power in range(3, 15):
+        found = patterns.get(str(10**power))
+        pattern = getattr(found, "pattern", "0")
+        zeros = pattern.count("0")
+        before, _, after = pattern.replace("'", "").partition("0" * zeros)
+        divisor = Decimal(10) ** (power - zeros + 1) if before or after else Decimal(1)
+        gap = "\u00a0" if name.language == "en" and after[:1].isalpha() else ""
+        made[power] = (divisor, before, gap + after)
+    return made
 
 
 def percent(value: Any, places: int = 1, *, sign: bool = False) -> str:
@@ -180,10 +202,10 @@ def ago(value: datetime | None) -> str:
     return "just now"
 
 
-def change(minor: Any, currency: str = "", *, short_form: bool = True) -> tuple[str, str, str]:
+def change(minor: Any, currency: str = "", *, short_form: bool = True, places: int | None = None) -> tuple[str, str, str]:
     """A change of an amount: the arrow, the text with its sign, and the tone ("up", "down" or "")."""
     if minor is None or minor == "":
         return "", MISSING, ""
-    text = compact(minor, currency, sign=True) if short_form else money(minor, currency, sign=True)
+    text = compact(minor, currency, sign=True) if short_form else money(minor, currency, sign=True, places=places)
     value = int(minor)
     return ("▲", text, "up") if value > 0 else ("▼", text, "down") if value < 0 else ("", "unchanged" if short_form else text, "")

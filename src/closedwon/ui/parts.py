@@ -83,8 +83,12 @@ class Bullet:
         for step in sorted(self.steps, key=lambda one: one.value):
             room = (step.value - before) * 100 / self.top
             text = step.text or fmt.compact(step.value, self.currency)
-            made.append({"step": step, "width": self._at(step.value), "text": text, "named": room > 13, "first": before == 0})
+            made.append(
+                {"step": step, "width": self._at(step.value), "text": text, "named": room > 13, "first": before == 0, "outside": False}
+            )
             before = max(before, step.value)
+        if made:
+            made[-1] |= {"named": False, "outside": True}
         return made[::-1]
 
     @property
