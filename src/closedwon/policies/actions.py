@@ -1,4 +1,4 @@
-"""Check, plan, apply, history: how policy text comes into force."""
+"""Check, plan, apply, history: how policy text comes into force; every text is kept, only applied ones count."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from closedwon.workspace import current
 
 KEEPERS = ("admin", "sales-ops")
 """Roles that may write and apply policies."""
+READERS = (*KEEPERS, "executive", "auditor", "finance", "deal-desk")
+"""Roles that may read them."""
 
 
 @lru_cache(maxsize=64)
@@ -106,6 +108,7 @@ def apply(name: str, text: str, *, by: Actor, note: str = "", expected: str | No
             kind=name, text=text, digest=planned.digest, status="applied", note=note[:300],
             written_by=by.name, applied_by=by.name, applied_at=timezone.now(),
         )  # fmt: skip
+        PolicyVersion.objects.filter(kind=name, status="draft", written_by=by.name).update(status="dropped")
         record(
             by=by.name,
             channel=by.channel,
@@ -134,13 +137,59 @@ def history(name: str) -> list[PolicyVersion]:
     return list(PolicyVersion.objects.filter(kind=name, status="applied").order_by("-id"))
 
 
+def draft_of(name: str, *, by: Actor) -> PolicyVersion | None:
+    """The actor's own draft, None where there is none."""
+    return PolicyVersion.objects.filter(kind=name, status="draft", written_by=by.name).order_by("-id").first()
+
+
+def drop_draft(name: str, *, by: Actor) -> bool:
+    """Throw the actor's own draft away."""
+    by.need(*KEEPERS, to="write a policy")
+    with transaction.atomic():
+        dropped = PolicyVersion.objects.filter(kind=name, status="draft", written_by=by.name).update(status="dropped")
+        if dropped:
+            record(by=by.name, channel=by.channel, verb="policy.draft-dropped", subject=f"policy:{name}")
+    return bool(dropped)
+
+
+def version(name: str, number: int) -> PolicyVersion:
+    """One version by its number. Raises NotFound."""
+    found = PolicyVersion.objects.filter(kind=kind(name).name, pk=number).exclude(status="dropped").first()
+    if found is None:
+        raise NotFound(f"There is no version {number} of {name}.", mend=f"List them with: closedwon policy history {name}")
+    return found
+
+
+def compare(before: str, after: str) -> list[str]:
+    """What differs between two texts, in words; texts that are no TOML are compared as lines."""
+    try:
+        old, new = (tomllib.loads(text.removeprefix("\ufeff"), parse_float=Decimal) for text in (before, after))
+    except tomllib.TOMLDecodeError:
+        import difflib
+
+        return [
+            line
+            for line in difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+            if line[:3] not in {"---", "+++"}
+        ]
+    return changes(old, new)
+
+
+def on_disk(found: PolicyKind) -> str | None:
+    """The text of the file in the workspace, None where there is none; it counts only once it is applied."""
+    file = current().policies / found.file
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
+
+
 def _write(found: PolicyKind, text: str) -> None:
-    folder = current().policies
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / found.file
-    if not file.exists() or file.read_text(encoding="utf-8") != text:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    """Put the text into the workspace's file in one step, so that nobody reads half of it."""
+    file = current().policies / found.file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists() and file.read_text(encoding="utf-8", errors="replace") == text:
+        return
+    part = file.with_name(f".{file.name}.part")
+    part.write_text(text, encoding="utf-8", newline="")
+    part.replace(file)
 
 
 def read_files(path: Path) -> list[tuple[PolicyKind, str, Path]]:
@@ -158,41 +207,14 @@ def read_files(path: Path) -> list[tuple[PolicyKind, str, Path]]:
         if known is None:
             names = ", ".join(item.file for item in kinds())
             raise Invalid(f"{file} is no policy that is known.", mend=f"A policy's file name says its kind: {names}.")
-        found.append((known, file.read_text(encoding="utf-8"), file))
+        found.append((known, _text_of(file), file))
     if not found:
         raise NotFound(f"{path} holds no policy.", mend=f"Files are named {', '.join(item.file for item in kinds())}.")
     return found
 
 
-@dataclass(frozen=True)
-class CaseResult:
-    """One case of a policy: its name, whether every named step came out as expected, and what did not."""
-
-    name: str
-    passed: bool
-    differences: tuple[str, ...]
-
-
-def run_cases(found: PolicyKind, text: str, cases: str, file: str = "") -> list[CaseResult]:
-    """Run a policy's cases: each named step of `expect` is compared exactly. Raises Invalid where text or cases cannot be read."""
-    policy, problems = load_text(text, found.model, found.file)
-    if policy is None:
-        raise Invalid(f"The {found.name} policy has {len(problems)} mistake(s).", problems=problems)
-    if found.run_case is None:
-        raise Invalid(f"Policies of the kind {found.name} have no cases.")
+def _text_of(file: Path) -> str:
     try:
-        given = tomllib.loads(cases, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise Invalid(f"{file or 'The cases'} cannot be read: {error}.") from error
-    return [_run_case(found, policy, case) for case in given.get("case", [])]
-
-
-def _run_case(found: PolicyKind, policy: Any, case: dict[str, Any]) -> CaseResult:
-    name = str(case.get("name", "unnamed"))
-    try:
-        got = found.run_case(policy, case.get("given", {}))  # type: ignore[misc]
-    except Exception as error:  # noqa: BLE001 - whatever a case provokes is its result
-        return CaseResult(name, passed=False, differences=(str(error),))
-    wanted = case.get("expect", {})
-    wrong = [f"{step}: expected {value}, got {got.get(step)}" for step, value in wanted.items() if got.get(step) != value]
-    return CaseResult(name, passed=not wrong and bool(wanted), differences=tuple(wrong) or (() if wanted else ("it expects nothing",)))
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{file} is not UTF-8 text (byte {error.start}).", mend="Save it as UTF-8.") from error

@@ -44,7 +44,8 @@ def check_command(path: PathArgument) -> None:
 def test_command(path: PathArgument) -> None:
     """Run the cases beside the policies; every named step must come out exactly."""
     _start()
-    from closedwon.policies.actions import read_files, run_cases
+    from closedwon.policies.actions import read_files
+    from closedwon.policies.cases import run_cases
 
     passed = failed = 0
     for kind, text, file in read_files(path):

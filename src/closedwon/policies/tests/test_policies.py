@@ -6,6 +6,7 @@ from closedwon.base.errors import Conflict, Invalid, Refused
 from closedwon.base.policytext import Percent, PolicyModel, changes, load_text
 from closedwon.people.actor import SYSTEM, Actor
 from closedwon.policies import actions, registry
+from closedwon.policies import cases as cases_of
 
 
 class Band(PolicyModel):
@@ -101,7 +102,7 @@ def test_a_text_with_mistakes_is_never_applied(ws, kind):
 
 def test_cases_compare_every_named_step(kind):
     cases = '[[case]]\nname = "at"\ngiven = { ppm = 125000 }\nexpect = { count = 2 }\n[[case]]\nname = "below"\ngiven = { ppm = 1 }\nexpect = { count = 2 }\n'
-    results = actions.run_cases(kind, TEXT, cases)
+    results = cases_of.run_cases(kind, TEXT, cases)
     assert [r.passed for r in results] == [True, False]
     assert results[1].differences == ("count: expected 2, got 1",)
 

@@ -1,0 +1,46 @@
+"""Cases beside a policy: what is given, and what every named step must come to, exactly."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from closedwon.base.errors import Invalid
+from closedwon.base.policytext import load_text
+from closedwon.policies.registry import PolicyKind
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case of a policy: its name, whether every named step came out as expected, and what did not."""
+
+    name: str
+    passed: bool
+    differences: tuple[str, ...]
+
+
+def run_cases(found: PolicyKind, text: str, cases: str, file: str = "") -> list[CaseResult]:
+    """Run a policy's cases: each named step of `expect` is compared exactly. Raises Invalid where text or cases cannot be read."""
+    policy, problems = load_text(text, found.model, found.file)
+    if policy is None:
+        raise Invalid(f"The {found.name} policy has {len(problems)} mistake(s).", problems=problems)
+    if found.run_case is None:
+        raise Invalid(f"Policies of the kind {found.name} have no cases.")
+    try:
+        given = tomllib.loads(cases, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{file or 'The cases'} cannot be read: {error}.") from error
+    return [_run_case(found, policy, case) for case in given.get("case", [])]
+
+
+def _run_case(found: PolicyKind, policy: Any, case: dict[str, Any]) -> CaseResult:
+    name = str(case.get("name", "unnamed"))
+    try:
+        got = found.run_case(policy, case.get("given", {}))  # type: ignore[misc]
+    except Exception as error:  # noqa: BLE001 - whatever a case provokes is its result
+        return CaseResult(name, passed=False, differences=(str(error),))
+    wanted = case.get("expect", {})
+    wrong = [f"{step}: expected {value}, got {got.get(step)}" for step, value in wanted.items() if got.get(step) != value]
+    return CaseResult(name, passed=not wrong and bool(wanted), differences=tuple(wrong) or (() if wanted else ("it expects nothing",)))
