@@ -65,9 +65,10 @@ def _inputs(text: str, fields: list[dict[str, str]]) -> list[str]:
 
 
 def _moment(text: str) -> datetime:
-    parts = text.strip().split(":")
-    made = datetime(*(int(part) for part in parts[:6]))  # type: ignore[arg-type]  # noqa: DTZ001
-    return made + timedelta(hours=_ZONES.get(parts[6], 0)) if len(parts) > 6 else made
+    year, month, day, *rest = text.strip().split(":")
+    hour, minute, second = (int(part) for part in (rest + ["0"] * 3)[:3])
+    made = datetime(int(year), int(month), int(day))  # noqa: DTZ001
+    return made + timedelta(hours=hour + (_ZONES.get(rest[3], 0) if len(rest) > 3 else 0), minutes=minute, seconds=second)
 
 
 def _value(text: str, kind: str) -> Any:
@@ -77,8 +78,7 @@ def _value(text: str, kind: str) -> Any:
         made = Decimal(text.strip())
         return made.scaleb(-2, WIDE) if kind == "percent" else made
     if kind in {"date", "datetime"}:
-        made_at = _moment(text)
-        return made_at.date() if kind == "date" else made_at
+        return _moment(":".join(text.split(":")[:3])).date() if kind == "date" else _moment(text)
     if kind == "checkbox":
         return text.strip().lower() == "true"
     return text or None
@@ -88,6 +88,8 @@ def _kinds(case: dict[str, Any], rows: list[list[str]]) -> list[str]:
     """The fields' types; a text that is compared with numbers or dates, all of whose inputs are such, is one (Salesforce's IN cases)."""
     kinds = [one["type"] for one in case["fields"]]
     text = case["formula"]
+    if "DATETIMEVALUE" in text.upper() and re.match(r"\s*IN\s*\(", text, re.IGNORECASE):
+        kinds = ["datetime" if kind == "date" else kind for kind in kinds]
     if re.match(r"\s*IN\s*\(", text, re.IGNORECASE) and kinds and kinds[0] != "text":
         for at, kind in enumerate(kinds):
             filled = [row[at] for row in rows if row[at].strip()]
@@ -143,9 +145,9 @@ def _same_number(result: Any, wanted: str, case: Mapping[str, Any]) -> bool:
         return False
     if case.get("returntype") == "Percent":
         got = got.scaleb(2, WIDE)
-    if case.get("transcendental"):
-        return got == right or f"{got:.11e}" == f"{right:.11e}"
     unit = Decimal(1).scaleb(-18)
+    if case.get("transcendental") and f"{got:.11e}" == f"{right:.11e}":
+        return True
     return got.quantize(unit, ROUND_HALF_UP, WIDE) == right.quantize(unit, ROUND_HALF_UP, WIDE)
 
 

@@ -239,7 +239,7 @@ class Evaluation:
             return None
         sign = node.data
         return (
-            left == right if sign == "=" else left != right if sign == "<>" else left < right if sign == "<"
+            left == right if sign in {"=", "=="} else left != right if sign == "<>" else left < right if sign == "<"
             else left > right if sign == ">" else left <= right if sign == "<=" else left >= right
         )  # fmt: skip
 

@@ -90,12 +90,8 @@ class Forms:
         return made
 
     def equal(self, left: Node, right: Node, tree: Tree) -> Node:
-        """Whether two values are the same; two blanks are."""
-        same = self.compared("=", left, right, right.span, tree.span)
-        if same.op != "cmp" or left.type.textual:
-            return same
-        blanks = Node("and", (Node("isblank", (left,), YESNO, tree.span), Node("isblank", (right,), YESNO, tree.span)), YESNO, tree.span)
-        return same if right.op == "lit" else Node("or", (same, blanks), YESNO, tree.span)
+        """Whether two values are the same."""
+        return self.compared("=", left, right, right.span, tree.span)
 
     def form_and(self, tree: Tree) -> Node:
         """AND of several."""
@@ -161,11 +157,16 @@ class Forms:
     def form_in(self, tree: Tree) -> Node:
         """value IN (a, b)."""
         value, *rest = self.nodes(tree)
-        tests = [self.compared("=", value, item, item.span, tree.span) if item.type.kind != "blank" else Node("isblank", (value,), YESNO, tree.span) for item in rest]
+        tests: list[Node] = [self.same(value, item, tree) for item in rest if item.type.kind != "blank"] or [lit(value=False, kind=YESNO, span=tree.span)]
         made = tests.pop()
         while tests:
             made = Node("or", (tests.pop(), made), YESNO, tree.span)
         return made
+
+    def same(self, value: Node, item: Node, tree: Tree) -> Node:
+        """Whether a value equals a candidate; a blank equals none."""
+        test = self.compared("=", value, item, item.span, tree.span)
+        return Node("cmp", test.args, YESNO, test.span, "==") if test.op == "cmp" else test
 
     def form_abs(self, tree: Tree) -> Node:
         """ABS(value)."""
@@ -187,8 +188,8 @@ class Forms:
         return Node("roundto", (value, Node("int", (count,), INTEGER, count.span, "count")), kind, tree.span, mode)
 
     def exact(self, value: Node) -> Node:
-        """An approximate value as an exact one of 18 decimals."""
-        return cast(value, replace(number(20, 18), kind=value.type.kind, currency=value.type.currency)) if value.type.approx else value
+        """An approximate value as an exact one of 12 decimals."""
+        return cast(value, replace(number(26, 12), kind=value.type.kind, currency=value.type.currency)) if value.type.approx else value
 
     def rounded(self, value: Node, decimals: int, span: Span, mode: str = "round") -> Node:
         """The value with so many decimals."""

@@ -13,6 +13,7 @@ from closedwon.formula.types import INTEGER, TEXT, YESNO
 
 LONGEST = 100_000
 LONG = "the text gets too long"
+HANGING = "the pattern ends with a single backslash"
 NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
 _NUMBER = re.compile(NUMBER)
 
@@ -59,7 +60,10 @@ def regex(text: str, wanted: str) -> bool:
 
 def like(text: str, wanted: str) -> bool:
     """Whether the text is like the pattern with % and _."""
-    escaped = "".join(".*" if sign == "%" else "." if sign == "_" else re2.escape(sign) for sign in re.sub("%+", "%", wanted))
+    if re.search(r"(^|[^\\])(\\\\)*\\$", wanted):
+        raise Fault(HANGING)
+    parts = re.findall(r"\\.|.", re.sub("%+", "%", wanted.replace("\\%", "\\\0")).replace("\0", "%"), re.DOTALL)
+    escaped = "".join(".*" if part == "%" else "." if part == "_" else re2.escape(part[-1]) for part in parts)
     return regex(text, "(?s)" + escaped)
 
 
@@ -123,7 +127,7 @@ FUNCTIONS = [
     Function("UPPER", "text text", "text", "In capital letters.", 'UPPER("won")', "WON", "Text", upper, "upper(replace({0}, 'ß', 'SS'))", type=TEXT),
     Function("LOWER", "text text", "text", "In small letters.", 'LOWER("WON")', "won", "Text", lower, "lower({0})", type=TEXT),
     Function("INITCAP", "text text", "text", "Every word with a capital letter.", 'INITCAP("new york")', "New York", "Text", initcap,
-             "array_to_string(list_transform(regexp_extract_all({0}, '[\\p{{L}}\\p{{Nd}}]+|[^\\p{{L}}\\p{{Nd}}]+'), w -> upper(replace(substr(w, 1, 1), 'ß', 'SS')) || lower(substr(w, 2))), '')",
+             "array_to_string(list_transform(regexp_extract_all({0}, '[\\p{{L}}\\p{{Nd}}]+|[^\\p{{L}}\\p{{Nd}}]+'), lambda w: upper(replace(substr(w, 1, 1), 'ß', 'SS')) || lower(substr(w, 2))), '')",
              "array_join(transform(regexp_extract_all({0}, '([\\\\p{{L}}\\\\p{{Nd}}]+|[^\\\\p{{L}}\\\\p{{Nd}}]+)', 1), w -> concat(upper(replace(substr(w, 1, 1), 'ß', 'SS')), lower(substr(w, 2)))), '')", type=TEXT),
     Function("TRIM", "text text", "text", "Without spaces, tabs and line ends around it.", 'TRIM("  won ")', "won", "Text", lambda text: text.strip(" \t\r\n"),
              "trim({0}, ' ' || chr(9) || chr(10) || chr(13))", "trim(BOTH concat(' ', chr(9), chr(10), chr(13)) FROM {0})", type=TEXT),
@@ -132,14 +136,15 @@ FUNCTIONS = [
     Function("CONTAINS", "text text, text part", "yes/no", "Whether the part stands in the text.", 'CONTAINS("closed won", "won")', "true", "Text", lambda text, part: part in text, "strpos({0}, {1}) > 0 OR {1} = ''", "instr({0}, {1}) > 0 OR {1} = ''", strict=False, fills=("", ""), type=YESNO),
     Function("BEGINS", "text text, text part", "yes/no", "Whether the text starts with the part.", 'BEGINS("closed won", "closed")', "true", "Text", lambda text, part: text.startswith(part), "substr({0}, 1, length({1})) = {1}", strict=False, fills=("", ""), type=YESNO),
     Function("INCLUDES", "text values, text value", "yes/no", "Whether a multi-select picklist (values between ;) has the value.", 'INCLUDES("red;blue", "blue")', "true", "Text", _includes,
-             "list_contains(list_transform(string_split({0}, ';'), v -> trim(v)), {1})", "array_contains(transform(split({0}, ';'), v -> trim(v)), {1})", strict=False, fills=("", ""), type=YESNO),
+             "list_contains(list_transform(string_split({0}, ';'), lambda v: trim(v)), {1})", "array_contains(transform(split({0}, ';'), v -> trim(v)), {1})", strict=False, fills=("", ""), type=YESNO),
     Function("FIND", "text part, text text, count start?", "number", "The position of the part, 0 where there is none.", 'FIND("won", "closed won")', "8", "Text", _find,
              "CASE WHEN {0} = '' OR {2} < 1 OR strpos(substr({1}, {2}), {0}) = 0 THEN 0 ELSE strpos(substr({1}, {2}), {0}) + {2} - 1 END",
              "CASE WHEN {0} = '' OR {2} < 1 OR instr(substr({1}, {2}), {0}) = 0 THEN 0 ELSE instr(substr({1}, {2}), {0}) + {2} - 1 END", strict=False, fills=("", "", 1), type=INTEGER),
     Function("SUBSTITUTE", "text text, text old, text new", "text", "With every old part replaced.", 'SUBSTITUTE("a-b-c", "-", "")', "abc", "Text", _substitute, f"CASE WHEN {{1}} = '' THEN {{0}} WHEN {_SUBSTITUTED} THEN NULL ELSE replace({{0}}, {{1}}, {{2}}) END", refuse=((_SUBSTITUTED, LONG),), strict=False, fills=("", "", ""), type=TEXT),
     Function("REGEX", "text text, text pattern", "yes/no", "Whether the whole text matches a regular expression (RE2).", 'REGEX("AB-12", "[A-Z]+-[0-9]+")', "true", "Text", regex, "TRY(regexp_full_match({0}, {1}))", "{0} RLIKE concat('^(?:', {1}, ')$')",
              (("TRY(regexp_full_match('', {1})) IS NULL", "the regular expression is not valid"),), strict=False, fills=("", ""), type=YESNO),
-    Function("LIKE", "text text, text pattern", "yes/no", "Whether the text is like the pattern, in which % stands for any characters and _ for one.", 'LIKE("closed", "cl%")', "true", "Text", like, "{0} LIKE {1}", strict=False, fills=("", ""), type=YESNO),
+    Function("LIKE", "text text, text pattern", "yes/no", "Whether the text is like the pattern, in which % stands for any characters and _ for one.", 'LIKE("closed", "cl%")', "true", "Text", like, "TRY({0} LIKE {1} ESCAPE '\\')", "{0} LIKE {1} ESCAPE '\\\\'",
+             (("regexp_matches({1}, '(^|[^\\\\])(\\\\\\\\)*\\\\$')", HANGING),), strict=False, fills=("", ""), type=YESNO),
     Function("ISNUMBER", "text text", "yes/no", "Whether VALUE would take the text.", 'ISNUMBER("12x")', "false", "Text", number_like, f"regexp_full_match({{0}}, '{NUMBER.replace('{', '{{').replace('}', '}}')}')", f"{{0}} RLIKE '^(?:{NUMBER.replace('{', '{{').replace('}', '}}')})$'", strict=False, fills=("",), type=YESNO),
     Function("BR", "", "text", "A line end.", "LEN(BR())", "1", "Text", lambda: "\n", "chr(10)", type=TEXT),
 ]  # fmt: skip

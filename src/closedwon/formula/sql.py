@@ -415,7 +415,7 @@ class Writer:
         value = self.bind(self.wide(made.value, arg))
         rounding = self._rounding(value, size, mode, number(38))
         changed = self.bind(self.tried(f"({rounding} * {size})"))
-        result = f"CASE WHEN {drop} <= 0 THEN {value} WHEN {drop} >= 38 THEN {value} * 0 ELSE {changed} END"
+        result = f"CASE WHEN {drop} IS NULL THEN NULL WHEN {drop} <= 0 THEN {value} WHEN {drop} >= 38 THEN {value} * 0 ELSE {changed} END"
         edge = f"({drop} = 38 AND abs({value}) >= {self.power(37)} * 5)" if mode == "round" else f"({drop} >= 38 AND {value} <> 0)" if mode == "up" else "FALSE"
         over = f"CASE WHEN {value} IS NOT NULL AND {drop} IS NOT NULL AND ({edge} OR ({drop} BETWEEN 1 AND 37 AND {changed} IS NULL)) THEN {literal(OVERFLOW)} END"
         final = self.bind(f"CAST({result} AS {self.huge})")
@@ -443,7 +443,7 @@ class Writer:
                 made = f"({a.value} <=> {b.value})"
                 return Sql(made if sign == "=" else f"(NOT {made})", self.errors(a.error, b.error))
             sign = "IS NOT DISTINCT FROM" if sign == "=" else "IS DISTINCT FROM"
-        return Sql(f"({a.value} {sign} {b.value})", self.errors(a.error, b.error))
+        return Sql(f"({a.value} {'=' if sign == '==' else sign} {b.value})", self.errors(a.error, b.error))
 
     def _and(self, node: Node) -> Sql:
         return self._both(node, "AND", "IS NOT FALSE")
@@ -565,21 +565,20 @@ class Writer:
         inner = self.write(of) if of else None
         where = self.write(test) if test else None
         self.inline -= 1
-        parts = self.bind(f"list_filter({rows}, x -> {where.value})" if where else rows) if not self.spark else self.bind(f"filter({rows}, x -> {where.value})" if where else rows)
+        parts = self.bind(self.filtered(rows, "x", where.value) if where else rows)
         size = "size" if self.spark else "len"
         found = self.errors(where.error if where else None, inner.error if inner else None)
         error = self._row_error(rows, where, inner, found)
         if inner is None:
             return Sql(f"CAST(COALESCE({size}({parts}), 0) AS BIGINT)", error)
-        each = f"transform({parts}, x -> {inner.value})" if self.spark else f"list_transform({parts}, x -> {inner.value})"
-        each = self.bind(f"filter({each}, v -> v IS NOT NULL)" if self.spark else f"list_filter({each}, v -> v IS NOT NULL)")
+        each = self.bind(self.filtered(self.mapped(parts, "x", inner.value), "v", "v IS NOT NULL"))
         if op == "COUNT":
             return Sql(f"CAST(COALESCE({size}({each}), 0) AS BIGINT)", error)
         if op == "SUM":
             if self.spark:
                 total = f"aggregate({each}, CAST(0 AS {self.physical(node.type)}), (s, v) -> CAST(s + v AS {self.physical(node.type)}))"
                 return Sql(f"COALESCE({total}, 0)", error)
-            total = f"list_sum(list_transform({each}, v -> CAST(v AS HUGEINT)))"
+            total = f"list_sum({self.mapped(each, 'v', 'CAST(v AS HUGEINT)')})"
             name = self.bind(f"COALESCE(TRY({total}), CASE WHEN COALESCE(len({each}), 0) = 0 THEN 0 END)")
             beyond = f"CASE WHEN {name} IS NULL OR abs({name}) >= {self.power(node.digits)} THEN {literal(OVERFLOW)} END"
             error = self.errors(error, beyond)
@@ -592,9 +591,16 @@ class Writer:
             return None
         late = f"CASE WHEN {where.value} THEN {inner.error} END" if where and inner and inner.error else inner.error if inner else None
         each = self.errors(where.error if where else None, late)
-        if self.spark:
-            return f"element_at(filter(transform({rows}, x -> {each}), e -> e IS NOT NULL), 1)"
-        return f"list_filter(list_transform({rows}, x -> {each}), e -> e IS NOT NULL)[1]"
+        found = self.filtered(self.mapped(rows, "x", str(each)), "e", "e IS NOT NULL")
+        return f"element_at({found}, 1)" if self.spark else f"({found})[1]"
+
+    def mapped(self, rows: str, name: str, body: str) -> str:
+        """A list with every item changed."""
+        return f"transform({rows}, {name} -> {body})" if self.spark else f"list_transform({rows}, lambda {name}: {body})"
+
+    def filtered(self, rows: str, name: str, body: str) -> str:
+        """The items of a list that pass."""
+        return f"filter({rows}, {name} -> {body})" if self.spark else f"list_filter({rows}, lambda {name}: {body})"
 
     def _outward(self, kind: Type, value: str) -> str:
         if kind.kind == "yes/no":

@@ -137,7 +137,7 @@ def given_back(value: Any, kind: Type) -> Any:
 def plain(value: Decimal) -> Decimal:
     """The number without trailing zeros and without an exponent."""
     made = value.normalize(WIDE)
-    return made.quantize(Decimal(1), context=WIDE) if int(made.as_tuple().exponent) > 0 else made + 0 if made else Decimal(0)
+    return made.quantize(Decimal(1), context=WIDE) if int(made.as_tuple().exponent) > 0 else made if made else Decimal(0)
 
 
 def shown(value: Any, kind: Type) -> str:
