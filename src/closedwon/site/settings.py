@@ -67,6 +67,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [PACKAGE / "site" / "templates"],  # before the parts' own, so that sign-in pages wear the theme
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -228,8 +228,13 @@
   });
   document.addEventListener("focusin", (event) => { const row = event.target.closest("tr[data-row]"); if (row && !row.classList.contains("cw-at")) { $$(".cw-at").forEach((one) => one.classList.remove("cw-at")); row.classList.add("cw-at"); } });
 
+  /* a table that is wider than its card shows that there is more to the right */
+  const edge = (box) => { const card = box.closest(".cw-card"); if (card) card.classList.toggle("cw-more", box.scrollWidth - box.clientWidth - box.scrollLeft > 4); };
+  const edges = (within) => $$(".cw-scroll", within).forEach((box) => { edge(box); box.addEventListener("scroll", () => edge(box), {passive: true}); });
+  addEventListener("resize", () => $$(".cw-scroll").forEach(edge));
+
   /* htmx */
-  const ready = (within) => { $$(".cw-tree", within).forEach(recall); drawAll(within); $$(".cw-toast", within).forEach(fade); };
+  const ready = (within) => { edges(within); $$(".cw-tree", within).forEach(recall); drawAll(within); $$(".cw-toast", within).forEach(fade); };
   document.addEventListener("htmx:beforeRequest", () => root.classList.add("cw-waiting"));
   document.addEventListener("htmx:afterRequest", () => root.classList.remove("cw-waiting"));
   document.addEventListener("htmx:afterSwap", (event) => { ready(event.detail.target.isConnected ? event.detail.target : document); if (event.detail.target.id === "drawer-body") { const title = $("h1,h2", event.detail.target); if (title) drawer().setAttribute("aria-label", title.textContent.trim()); } });
