@@ -165,6 +165,8 @@ _ALL = (
     # marts
     _table("deal_states", "opportunity_id valid_from", "valid_until " + _DEAL_FIELDS.replace("created_at ", "created_at ")
            + " product_id is_deleted is_reconstructed", "Every state of every deal: valid from (inclusive) until (exclusive)", "marts"),
+    _table("forecast_cells", "basis type period as_of_at org rates currency dimension place bucket", "amount_minor weighted_minor",
+           "The roll-up in each seat's own name, kept ready for pages: basis names the facts and policies that it stands on", "marts"),
     _table("owner_seats", "user_id since", "until position_id", "The seat that a person's deals belong to, dated, without holes", "marts"),
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from closedwon.base.calendar import Period
+from closedwon.base.calendar import Calendar, Period
 from closedwon.base.errors import Invalid
 from closedwon.base.money import PPB, digits
 from closedwon.crm.policy import PipelinePolicy
@@ -67,23 +67,28 @@ def waterfall_params(kind: ForecastType, period: Period, currency: str, begin: t
     return [{**type_params(kind, period, currency), **made}]
 
 
-def rate_rows(rates: Iterable[Row], kind: str, day: date, currency: str) -> Rows:
-    """Each currency to the company's at the rate of that kind in force on a day, as a ratio of minor units.
+def rate_rows(rates: Iterable[Row], kind: str, day: date, company: str, currency: str = "") -> Rows:
+    """Each currency to `currency` (by default the company's) at the rates of that kind in force on a day, as a ratio of minor units.
 
-    Before the first rate, the first; a kind with a suffix (`plan-FY27`) belongs to the kind before the dash. An inverse pair is not used.
+    Rates go to the company's currency; another one is reached through it. Before the first rate, the first counts; a kind with a suffix
+    (`plan-FY27`) belongs to the kind before the dash.
     """
+    wanted = currency or company
     best: dict[str, Row] = {}
     for row in rates:
-        if row["to_currency"] != currency or not _is_kind(row["kind"], kind) or not row["rate_ppb"]:
+        if row["to_currency"] != company or row["currency"] == company or not _is_kind(row["kind"], kind) or not row["rate_ppb"]:
             continue
         other = best.get(row["currency"])
         if other is None or _rank(row, day) > _rank(other, day):
             best[row["currency"]] = row
-    made: Rows = [{"currency": currency, "num": 1, "den": 1}]
-    for name, row in sorted(best.items()):
-        if name != currency:
-            num, den = row["rate_ppb"] * 10 ** digits(currency), PPB * 10 ** digits(name)
-            made.append({"currency": name, "num": num, "den": den})
+    values = {company: PPB, **{name: row["rate_ppb"] for name, row in sorted(best.items())}}
+    made: Rows = [{"currency": wanted, "num": 1, "den": 1}]
+    if wanted in values:
+        made += [
+            {"currency": name, "num": value * 10 ** digits(wanted), "den": values[wanted] * 10 ** digits(name)}
+            for name, value in values.items()
+            if name != wanted
+        ]
     return made
 
 
@@ -116,3 +121,10 @@ def the_type(policy: ForecastPolicy, name: str | None) -> ForecastType:
     if found is None:
         raise Invalid(f"There is no forecast type {name!r}.", mend=f"There are: {', '.join(item.name for item in policy.types)}.")
     return found
+
+
+def quarter_rows(day: date, years: int = 12) -> Rows:
+    """Calendar quarters around a day: a push is a move of the close date into a later one."""
+    calendar = Calendar()
+    spans = [span for year in range(day.year - years, day.year + years + 1) for span in calendar.quarters(year)]
+    return [{"starts": span.start, "ends": span.end} for span in spans]

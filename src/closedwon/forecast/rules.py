@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Any
 
+from closedwon.base.money import muldiv
 from closedwon.base.rule import Rule
 from closedwon.base.tables import Column, columns, table
 from closedwon.people.rules import UNASSIGNED, Tree
@@ -328,3 +329,105 @@ def quota_up(own: Mapping[str, int], tree: Tree) -> tuple[dict[str, int], dict[s
         elif under:
             quota[node] = below[node]
     return quota, below
+
+
+STAGE_AGES = Rule(
+    "stage_ages", "closedwon.forecast", "sql/stage_ages.sql",
+    {"deal_states": table("deal_states").columns, "stages": STAGES, "params": columns("cutoff:instant share_ppm least:int")},
+    columns("stage days:int visits:int"), ("stage",),
+)  # fmt: skip
+"""Deal states to the age that a share of finished visits of each stage did not exceed."""
+FLAG_PARAMS = columns("cutoff:instant day:date period_end tracks_activity:bool tracks_contacts:bool tracks_next_step:bool")
+FLAG_RULES = columns("rule days:int times:int contacts:int percent_ppm")
+
+
+@lru_cache(maxsize=16)
+def flags(shape: Shape) -> Rule:
+    """Deals to inspection flags: one row per deal and rule that is broken."""
+    inputs = {name: table(name).columns for name in ("deal_states", "activities", "opportunity_contacts")}
+    inputs |= {
+        "subjects": columns("opportunity_id category"), "params": FLAG_PARAMS, "rules": FLAG_RULES, "stage_ages": STAGE_AGES.outputs,
+        "rule_categories": columns("rule category"), "quarters": columns("starts:date ends:date"),
+    }  # fmt: skip
+    outputs = columns("opportunity_id rule value:int other_value:int")
+    words = Shape(shape.measure).words("day")
+    return TypeRule(
+        f"flags_{'_'.join(shape.measure)}", "closedwon.forecast", "sql/flags.sql", inputs, outputs, ("opportunity_id", "rule"), words=words
+    )
+
+
+DEAL_CARD = columns(
+    "opportunity_id name account_id account_name owner_id owner_name stage forecast_category amount_minor currency close_date next_step "
+    "last_activity_at region segment order_type status is_reconstructed"
+)
+CARDS = Rule(
+    "deal_cards", "closedwon.forecast", "sql/deal_cards.sql",
+    {
+        "deal_states": table("deal_states").columns, "accounts": table("accounts").columns, "users": table("users").columns,
+        "stages": STAGES, "subjects": columns("opportunity_id"), "params": columns("cutoff:instant"),
+    },
+    DEAL_CARD, ("opportunity_id",),
+)  # fmt: skip
+"""What a list shows of the given deals, as they stood at the cutoff; a deal that was born later as it was first."""
+UNKNOWNS = Rule(
+    "unknowns", "closedwon.forecast", "sql/unknowns.sql",
+    {
+        "deal_states": table("deal_states").columns, "stages": STAGES, "categories": CATEGORIES, "rates": RATES,
+        "params": columns("cutoff:instant currency"),
+    },
+    columns("kind value deals:int"), ("kind", "value"),
+)  # fmt: skip
+"""What deals carry at a cutoff that the policies and rates do not know, counted."""
+
+
+def converted(amount: int, rate: Mapping[str, Any]) -> int:
+    """An amount at a rate row's ratio, rounded once."""
+    return amount if rate["num"] == rate["den"] else muldiv(amount, rate["num"], rate["den"])
+
+
+def flow_own(moved: Iterable[Mapping[str, Any]], paths: Mapping[str, tuple[str, ...]]) -> dict[tuple[str, str], Amounts]:
+    """Movements in each seat's own name: (seat, parent) to buckets."""
+    made: dict[tuple[str, str], Amounts] = {}
+    for row in moved:
+        path = paths.get(row["place"], (row["place"],))
+        into = made.setdefault((path[-1], path[-2] if len(path) > 1 else ""), dict.fromkeys(BUCKETS, 0))
+        for name in BUCKETS:
+            into[name] += row[f"{name}_minor"] or 0
+    return made
+
+
+def reason(rule: str, label: str, value: int | None, other: int | None) -> tuple[str, str]:
+    """A flag's words with its number, and why it is raised."""
+    days = f"{value} day{'' if value == 1 else 's'}"
+    match rule:
+        case "past_close_date":
+            return label, f"The close date passed {days} ago and the deal is still open."
+        case "no_activity":
+            return label, f"Nothing has happened on it for {days}."
+        case "pushed":
+            return f"{label} {value}×", f"Its close date moved into a later quarter {value} times" + (
+                f", by {other} days in all." if other else "."
+            )
+        case "old_in_stage":
+            return label, f"It has been in its stage for {days}; nine in ten deals leave it within {other}."
+        case "amount_cut":
+            cut = (value or 0) * 100 // other if other else 0
+            return label, f"Its amount fell by {cut} % lately."
+        case "closes_beyond_period":
+            return (
+                label,
+                f"It is in commit and closes {value} days after the period ends."
+                if value
+                else "It is in commit and closes right after the period.",
+            )
+        case "single_threaded":
+            return (
+                label,
+                "No contact is named on it."
+                if not value
+                else "Only one contact is named on it."
+                if value == 1
+                else f"Only {value} contacts are named on it.",
+            )
+        case _:
+            return label, "Nobody has written down what happens next."
