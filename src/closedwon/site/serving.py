@@ -44,8 +44,11 @@ def serve_site(workspace: Workspace, host: str, port: int, threads: int) -> None
     check_migrations(workspace)
     from django.core.wsgi import get_wsgi_application
     from django.db import connections
+    from django.urls import get_resolver
     from waitress.server import create_server
 
+    application = get_wsgi_application()
+    _ = get_resolver().url_patterns  # every page is loaded before the first request
     connections.close_all()
     behind_https = workspace.settings.base_url.startswith("https://")
     proxy = os.environ.get("CLOSEDWON_TRUSTED_PROXY") or ("127.0.0.1" if behind_https else "")
@@ -57,7 +60,7 @@ def serve_site(workspace: Workspace, host: str, port: int, threads: int) -> None
             "clear_untrusted_proxy_headers": True,
         }
     try:
-        server = create_server(get_wsgi_application(), host=host, port=port, **options)
+        server = create_server(application, host=host, port=port, **options)
     except OSError as error:
         raise NotReady(f"Port {port} of {host} cannot be used: {error.strerror or error}.", mend="Choose another with --port.") from error
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -84,7 +84,7 @@ def test_others_change_nothing(person):
 
 def test_a_token_is_shown_once(person):
     client = client_of(person("ann@example.test", "rep"))
-    page = client.post("/settings/tokens/", {"name": "export", "scopes": ["forecast:read"], "days": "30"}).content.decode()
+    page = client.post("/settings/tokens/", {"name": "export", "scopes": ["crm:read"], "days": "30"}).content.decode()
     token = ApiToken.objects.get()
     assert f"cw_{token.prefix}_" in page
     again = client.get("/settings/tokens/")

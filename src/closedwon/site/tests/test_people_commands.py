@@ -33,7 +33,7 @@ def test_without_a_password_a_link_is_printed(ws):
 
 def test_a_token_is_printed_alone(ws):
     run("people", "add", "ann@example.test")
-    made = run("people", "token", "ann@example.test", "--scope", "forecast:read", "--days", "7")
+    made = run("people", "token", "ann@example.test", "--scope", "crm:read", "--days", "7")
     assert made.stdout.startswith("cw_")
     assert len(made.stdout.split()) == 1
 

@@ -91,9 +91,9 @@ def test_serve_answers_and_stops_on_sigterm(made):
     port = free_port()
     site = subprocess.Popen([sys.executable, "-m", "closedwon", "-w", str(made), "serve", "--port", str(port)], stderr=subprocess.PIPE)
     try:
-        for _ in range(100):
+        for _ in range(300):
             try:
-                page = urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=5)
+                page = urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=30)
                 break
             except urllib.error.URLError:
                 time.sleep(0.2)
@@ -106,7 +106,7 @@ def test_serve_answers_and_stops_on_sigterm(made):
         assert "--port" in busy.stderr
     finally:
         site.send_signal(signal.SIGTERM)
-        error = site.communicate(timeout=20)[1].decode()
+        error = site.communicate(timeout=60)[1].decode()
     assert site.returncode == 0
     assert "Traceback" not in error
 
@@ -129,7 +129,7 @@ def test_the_worker_ends_with_all_its_processes(made, how):
     worker = subprocess.Popen(
         [sys.executable, "-m", "closedwon", "-w", str(made), "worker"], stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    for _ in range(100):
+    for _ in range(600):
         if len(children(worker.pid)) >= 4:
             break
         time.sleep(0.1)
@@ -137,10 +137,10 @@ def test_the_worker_ends_with_all_its_processes(made, how):
     assert len(below) >= 4
     time.sleep(1)
     worker.send_signal(how)
-    error = worker.communicate(timeout=30)[1].decode()
+    error = worker.communicate(timeout=60)[1].decode()
     assert worker.returncode == (0 if how == signal.SIGTERM else -9)
     assert "Traceback" not in error
-    for _ in range(50):
+    for _ in range(200):
         if not any(alive(pid) for pid in below):
             break
         time.sleep(0.1)
