@@ -116,7 +116,13 @@ class Store:
     def replace(self, name: str, data: pa.Table | pa.RecordBatchReader, *, txn: str = "") -> int:
         """Make `data` the whole table; gives the version that holds it."""
         with self.locked(name):
-            return self._commit(name, data, "overwrite", txn)
+            for _ in range(TRIES):
+                try:
+                    return self._commit(name, data, "overwrite", txn)
+                except Conflict:
+                    if not isinstance(data, pa.Table):  # a stream was read once
+                        raise
+        raise _conflict(name)
 
     def append(self, name: str, data: pa.Table | pa.RecordBatchReader, *, txn: str = "") -> int:
         """Add rows; gives the version that holds them."""

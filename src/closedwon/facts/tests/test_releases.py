@@ -3,6 +3,7 @@
 import threading
 
 import pyarrow as pa
+import pytest
 
 from closedwon.base.tables import table
 from closedwon.facts import quarantine, releases
@@ -43,6 +44,8 @@ def test_publishing_at_once_loses_nothing(django_db_setup, django_db_blocker):
     """With real commits, from several connections; the audit trail's guard does not let a test empty the whole database after it."""
     from django.db import connection
 
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite's database for tests is in memory, where writers do not wait for each other as they do on a file")
     names = ["accounts", "users", "contacts", "leads"]
 
     def work(name):
