@@ -123,7 +123,7 @@ class QualityOut(Schema):
 @router.get("/quality", response=list[QualityOut], summary="What is dirty in the data")
 def list_quality(request: HttpRequest, as_of: date | None = None) -> Any:
     """Each check with its count and the first ids."""
-    found = actions.quality(api_actor(request), today=as_of)
+    found = actions.quality(api_actor(request), today=as_of, limit=100)
     return [{"key": c.key, "title": c.title, "why": c.why, "count": c.count, "ids": [row["id"] for row in c.rows]} for c in found]
 
 

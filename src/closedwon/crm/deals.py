@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+from django.core.cache import cache
 
 from closedwon.base.errors import Invalid, NotFound
 from closedwon.base.tables import Column
@@ -16,8 +18,9 @@ from closedwon.facts.engine import query_rows
 from closedwon.facts.models import Release
 from closedwon.facts.releases import latest, source
 from closedwon.people.actor import Actor
-from closedwon.people.visibility import closing_cutoff, closing_day, scope, visible_deals
+from closedwon.people.visibility import closing_cutoff, scope, visible_deals
 from closedwon.policies.actions import applied
+from closedwon.workspace import current
 
 PAGE = 50
 MOST = 10_000
@@ -99,7 +102,8 @@ STAGES = (
 )
 
 
-def _inputs(release: Release | None, *names: str) -> dict[str, Any]:
+def deal_inputs(release: Release | None, *names: str) -> dict[str, Any]:
+    """The named tables at a release, and the policy's stages, as an engine takes them."""
     made: dict[str, Any] = {name: source(name, release) for name in names}
     made["stages"] = _arrow(stage_rows(applied("pipeline")), STAGES)
     return made
@@ -111,7 +115,7 @@ def _arrow(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
     return rows_to_table(rows, columns)
 
 
-def _visible(by: Actor, cutoff: datetime, release: Release | None) -> tuple[str, dict[str, Any]]:
+def visible_condition(by: Actor, cutoff: datetime, release: Release | None) -> tuple[str, dict[str, Any]]:
     """A condition and its table that leave only the deals that `by` may see."""
     ids = visible_deals(scope(by, cutoff=cutoff, release=release), cutoff=cutoff, release=release)
     if ids is None:
@@ -119,11 +123,12 @@ def _visible(by: Actor, cutoff: datetime, release: Release | None) -> tuple[str,
     return "d.opportunity_id IN (SELECT id FROM visible)", {"visible": _arrow([{"id": i} for i in sorted(ids)], (Column("id", "text"),))}
 
 
-def _text(value: str) -> str:
+def text_literal(value: str) -> str:
+    """A text as a SQL literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
-_SELECT = """
+SELECT = """
 SELECT d.opportunity_id AS id, d.name, d.account_id, a.name AS account, d.owner_id, u.name AS owner, d.order_type, d.stage,
   COALESCE(s.status, 'open') AS status,
   COALESCE(CASE WHEN s.status IN ('won', 'lost') THEN s.category END, NULLIF(d.forecast_category, ''), s.category, 'unmapped') AS category,
@@ -133,12 +138,13 @@ LEFT JOIN accounts a ON a.id = d.account_id
 LEFT JOIN users u ON u.id = d.owner_id
 LEFT JOIN stages s ON s.stage = d.stage
 """
+"""Deals with account, owner, effective status and category; a condition on `d` follows."""
 
 
 def _is(name: str, value: str | Sequence[str]) -> str:
     """A condition that a column has one of the values; the empty value is for rows without one."""
     values = [value] if isinstance(value, str) else list(value)
-    return f"COALESCE(CAST({_name(name)} AS VARCHAR), '') IN ({', '.join(map(_text, values)) or 'NULL'})"
+    return f"COALESCE(CAST({_name(name)} AS VARCHAR), '') IN ({', '.join(map(text_literal, values)) or 'NULL'})"
 
 
 def _name(name: str) -> str:
@@ -161,17 +167,17 @@ def deals(
     """The deals that `by` may see as they stood, filtered, sorted and paged; `choices` names columns whose values are wanted too."""
     release = release or latest()
     cutoff = cutoff_of(as_of)
-    inputs = _inputs(release, "deal_states", "accounts", "users", "opportunities")
-    allowed, extra = _visible(by, cutoff, release)
+    inputs = deal_inputs(release, "deal_states", "accounts", "users", "opportunities")
+    allowed, extra = visible_condition(by, cutoff, release)
     inputs |= extra
     custom = custom_columns(release)
-    at = f"TIMESTAMPTZ {_text(cutoff.isoformat())}"
+    at = f"TIMESTAMPTZ {text_literal(cutoff.isoformat())}"
     outer = [_is(name, value) for name, value in query.where.items()]
     for name in query.where:
         if name.startswith("x_") and name not in custom:
             raise Invalid(f"There is no custom column {name}.")
     if query.find:
-        find = _text(query.find.lower())
+        find = text_literal(query.find.lower())
         outer.append(
             f"(contains(lower(COALESCE(name, '')), {find}) OR contains(lower(COALESCE(account, '')), {find}) OR lower(id) = {find})"
         )
@@ -180,7 +186,7 @@ def deals(
     if query.closes_to:
         outer.append(f"close_date < DATE '{query.closes_to.isoformat()}'")
     cells = "".join(f", o.{_name(name)}" for name in custom)
-    select = _SELECT.replace("d.next_step", f"d.next_step, s.place{cells}")
+    select = SELECT.replace("d.next_step", f"d.next_step, s.place{cells}")
     join = "LEFT JOIN opportunities o ON o.id = d.opportunity_id" if custom else ""
     seen = f"{select} {join} WHERE d.valid_from < {at} AND d.valid_until >= {at} AND NOT d.is_deleted AND {allowed}"
     base = f"SELECT * FROM ({seen}) WHERE {' AND '.join(outer) or 'TRUE'}"
@@ -194,21 +200,32 @@ def deals(
     )
     first = rows[0] if rows else {"total": 0, "sum__": None, "same__": False}
     amount = int(first["sum__"]) if first["same__"] and first["sum__"] is not None else None
-    return Page(rows, first["total"], query.page, query.size, amount, _choices(seen, choices, inputs))
+    return Page(
+        rows,
+        first["total"],
+        query.page,
+        query.size,
+        amount,
+        _choices(seen, choices, inputs, (release.pk if release else 0, by.name, as_of)),
+    )
 
 
-def _choices(seen: str, names: Sequence[str], inputs: dict[str, Any]) -> dict[str, list[str]]:
-    """The values of some columns, at most sixty each."""
+def _choices(seen: str, names: Sequence[str], inputs: dict[str, Any], key: tuple[Any, ...]) -> dict[str, list[str]]:
+    """The values of some columns, at most sixty each; kept for ten minutes, for a release, a person and an as-of."""
     if not names:
         return {}
+    kept = "crm-choices-" + hashlib.sha256(repr((current().path, key, names)).encode()).hexdigest()
+    if (known := cache.get(kept)) is not None:
+        return dict(known)
     parts = [
-        f"(SELECT {_text(name)} AS of, COALESCE(CAST({_name(name)} AS VARCHAR), '') AS one FROM seen GROUP BY 2 ORDER BY COUNT(*) DESC, 2 LIMIT 60)"
+        f"(SELECT {text_literal(name)} AS of, COALESCE(CAST({_name(name)} AS VARCHAR), '') AS one FROM seen GROUP BY 2 ORDER BY COUNT(*) DESC, 2 LIMIT 60)"
         for name in names
     ]
     rows = query_rows(f"WITH seen AS MATERIALIZED ({seen}) SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY 1, 2", inputs)
     made: dict[str, list[str]] = {name: [] for name in names}
     for row in rows:
         made[row["of"]].append(row["one"])
+    cache.set(kept, made, 600)
     return made
 
 
@@ -216,14 +233,14 @@ def deal(by: Actor, deal_id: str, *, as_of: date | datetime | None = None) -> di
     """One deal with its account, owner, splits, team, lines, contacts and every change. Raises NotFound where `by` may not see it."""
     release = latest()
     cutoff = cutoff_of(as_of)
-    inputs = _inputs(
+    inputs = deal_inputs(
         release, "deal_states", "accounts", "users", "opportunities", "opportunity_changes", "opportunity_splits", "opportunity_team",
         "line_items", "products", "opportunity_contacts", "contacts", "activities", "bookings",
     )  # fmt: skip
-    allowed, extra = _visible(by, cutoff, release)
+    allowed, extra = visible_condition(by, cutoff, release)
     inputs |= extra
-    at, key = f"TIMESTAMPTZ {_text(cutoff.isoformat())}", _text(deal_id)
-    found = query_rows(f"{_SELECT} WHERE d.opportunity_id = {key} AND {allowed} AND d.valid_from < {at} AND d.valid_until >= {at}", inputs)
+    at, key = f"TIMESTAMPTZ {text_literal(cutoff.isoformat())}", text_literal(deal_id)
+    found = query_rows(f"{SELECT} WHERE d.opportunity_id = {key} AND {allowed} AND d.valid_from < {at} AND d.valid_until >= {at}", inputs)
     if not found:
         raise NotFound(f"There is no deal {deal_id}, or you may not see it.")
     made = found[0]
@@ -273,13 +290,13 @@ def accounts(by: Actor, *, find: str = "", page: int = 1, size: int = PAGE, as_o
     """Accounts with their open and won deals, of the deals that `by` may see; those who see everything see accounts without deals too."""
     release = latest()
     cutoff = cutoff_of(as_of)
-    inputs = _inputs(release, "deal_states", "accounts", "users")
-    allowed, extra = _visible(by, cutoff, release)
+    inputs = deal_inputs(release, "deal_states", "accounts", "users")
+    allowed, extra = visible_condition(by, cutoff, release)
     inputs |= extra
-    at = f"TIMESTAMPTZ {_text(cutoff.isoformat())}"
+    at = f"TIMESTAMPTZ {text_literal(cutoff.isoformat())}"
     seen = f"d.valid_from < {at} AND d.valid_until >= {at} AND NOT d.is_deleted AND {allowed}"
     join = "LEFT JOIN" if allowed == "TRUE" else "JOIN"
-    name = f"WHERE contains(lower(COALESCE(a.name, '')), {_text(find.lower())})" if find else ""
+    name = f"WHERE contains(lower(COALESCE(a.name, '')), {text_literal(find.lower())})" if find else ""
     text = (
         f"WITH mine AS (SELECT d.account_id, COUNT(*) FILTER (COALESCE(s.status, 'open') = 'open') AS open_deals, "
         f"COUNT(*) FILTER (s.status = 'won') AS won_deals, MAX(d.close_date) FILTER (s.status = 'won') AS last_won "
@@ -296,8 +313,8 @@ def accounts(by: Actor, *, find: str = "", page: int = 1, size: int = PAGE, as_o
 def account(by: Actor, account_id: str, *, as_of: date | None = None) -> dict[str, Any]:
     """One account and the deals on it that `by` may see. Raises NotFound where they may see none, unless they see everything."""
     release = latest()
-    inputs = _inputs(release, "accounts", "users", "contacts", "contracts")
-    key = _text(account_id)
+    inputs = deal_inputs(release, "accounts", "users", "contacts", "contracts")
+    key = text_literal(account_id)
     found = query_rows(
         f"SELECT a.*, u.name AS owner, p.name AS parent FROM accounts a LEFT JOIN users u ON u.id = a.owner_id "
         f"LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id = {key}",
@@ -317,65 +334,3 @@ def account(by: Actor, account_id: str, *, as_of: date | None = None) -> dict[st
     made["children"] = query_rows(f"SELECT id, name FROM accounts WHERE parent_id = {key} ORDER BY name LIMIT 100", inputs)
     made["custom"] = {k.removeprefix("x_").replace("_", " "): v for k, v in made.items() if k.startswith("x_") and v is not None}
     return made
-
-
-@dataclass(frozen=True)
-class Check:
-    """One question of data quality: what is wrong, why it matters, how many rows, and the first of them."""
-
-    key: str
-    title: str
-    why: str
-    count: int
-    rows: list[dict[str, Any]]
-
-
-def quality(by: Actor, *, today: date | None = None, limit: int = 100) -> list[Check]:
-    """What is dirty in the data, worst first. Raises Refused unless the actor looks after data."""
-    by.need("sales-ops", "admin", "executive", "auditor", "salesforce-admin", to="look at data quality")
-    release = latest()
-    day = (today or closing_day(None)).isoformat()
-    inputs = _inputs(release, "deal_states", "accounts", "users", "opportunities")
-    now = "d.valid_until >= TIMESTAMPTZ '9999-12-01 00:00:00+00' AND NOT d.is_deleted"
-    is_open = f"{now} AND COALESCE(s.status, 'open') = 'open'"
-    questions = [
-        ("past-close", "Open deals whose close date has passed", "They sit in a period that is over, so no forecast counts them.",
-         f"{is_open} AND d.close_date < DATE '{day}'", "d.close_date"),
-        ("far-close", "Close dates in a far future", "Typed to get past a required field.",
-         f"{is_open} AND d.close_date >= DATE '{day}' + INTERVAL 5 YEAR", "d.close_date"),
-        ("no-close", "Open deals without a close date", "They stand in no period.", f"{is_open} AND d.close_date IS NULL", "d.opportunity_id"),
-        ("placeholder", "Amounts that look like placeholders", "1 or 9,999,999 moves a total and means nothing.",
-         f"{is_open} AND abs(d.amount_minor) IN (1, 100, 9999999, 999999900, 99999900)", "d.amount_minor"),
-        ("no-amount", "Open deals without an amount", "They count as nothing.",
-         f"{is_open} AND COALESCE(d.net_arr_minor, d.amount_minor) IS NULL", "d.opportunity_id"),
-        ("unknown-stage", "Stages that the pipeline policy does not know", "They count as unmapped until the policy names them.",
-         f"{now} AND s.stage IS NULL", "d.stage"),
-        ("test", "Records that look like tests", "They should not be in a company's numbers.",
-         f"{is_open} AND regexp_matches(d.name, '(?i)\\b(test|do not use|dummy)\\b')", "d.name"),
-        ("inactive-owner", "Open deals of people who have left", "Nobody works on them.",
-         f"{is_open} AND (u.active = FALSE OR u.end_date < DATE '{day}')", "u.name"),
-        ("no-owner", "Open deals whose owner is unknown", "They roll up to no seat.", f"{is_open} AND u.id IS NULL", "d.opportunity_id"),
-        ("no-account", "Open deals without an account", "No customer, no history.", f"{is_open} AND d.account_id IS NULL", "d.opportunity_id"),
-    ]  # fmt: skip
-    made = []
-    for key, title, why, test, order in questions:
-        rows = query_rows(
-            f"SELECT *, COUNT(*) OVER () AS total FROM ({_SELECT} WHERE {test} ORDER BY {order}, d.opportunity_id) LIMIT {limit}", inputs
-        )
-        made.append(Check(key, title, why, rows[0]["total"] if rows else 0, rows))
-    made.append(_duplicates(inputs, limit))
-    return sorted(made, key=lambda item: -item.count)
-
-
-def _duplicates(inputs: dict[str, Any], limit: int) -> Check:
-    """Accounts whose names are the same but for case, punctuation and legal form."""
-    bare = r"regexp_replace(regexp_replace(lower(name), '\b(inc|ltd|llc|gmbh|ag|corp|corporation|co|company|plc|kk|pvt|sa|bv)\b\.?', '', 'g'), '[^a-z0-9]', '', 'g')"
-    rows = query_rows(
-        f"WITH named AS (SELECT id, name, parent_id, {bare} AS bare FROM accounts WHERE name IS NOT NULL AND deleted_at IS NULL), "
-        f"twice AS (SELECT bare FROM named WHERE bare <> '' GROUP BY 1 HAVING COUNT(*) > 1) "
-        f"SELECT n.id, n.name, p.name AS account, n.parent_id, COUNT(*) OVER () AS total FROM named n JOIN twice t ON t.bare = n.bare "
-        f"LEFT JOIN accounts p ON p.id = n.parent_id ORDER BY n.bare, n.id LIMIT {limit}",
-        inputs,
-    )
-    why = "History, whitespace and renewals are split between them."
-    return Check("duplicate-accounts", "Accounts that look like the same customer", why, rows[0]["total"] if rows else 0, rows)

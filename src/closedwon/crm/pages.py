@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from closedwon.crm.models import ImportRun
 from closedwon.facts.releases import latest, source
 from closedwon.jobs.actions import start
 from closedwon.people.acting import web_actor
-from closedwon.policies.actions import applied
 from closedwon.ui import format as fmt
 from closedwon.ui.context import View
 from closedwon.ui.parts import Event, Tile
@@ -38,7 +38,7 @@ def _deal_columns() -> list[Col]:
     return [
         Col("name", "Deal", href=_link("/pipeline/deals/"), phone="title"),
         Col("account", "Account", href=_link("/pipeline/accounts/", "account_id")),
-        Col("amount_minor", "Amount", "money", currency="currency", phone="big"),
+        Col("amount_minor", "Amount", "money", currency="currency", phone="big", total=True),
         Col("currency", "Currency", sort=False, phone="hide"),
         Col("stage", "Stage", filter=True),
         Col("category", "Category", filter=True),
@@ -51,39 +51,31 @@ def _deal_columns() -> list[Col]:
         Col("created_at", "Created", "date", hidden=True),
         Col("next_step", "Next step", sort=False, hidden=True),
         Col("id", "Id", sort=False, hidden=True),
-        *(Col(name, name.removeprefix("x_").replace("_", " ").capitalize(), sort=False, hidden=True) for name in custom),
+        *(Col(name, name.removeprefix("x_").replace("_", " ").capitalize(), sort=False, hidden=True, filter=True) for name in custom),
     ]
-
-
-def _choices() -> dict[str, list[str]]:
-    policy = applied("pipeline")
-    return {
-        "stage": [stage.name for stage in policy.stages],
-        "category": ["commit", "best_case", "most_likely", "pipeline", "omitted", "closed", "unmapped"],
-        "order_type": list(policy.order_types),
-        "status": ["open", "won", "lost"],
-        "segment": list(policy.segments),
-    }
 
 
 @require_GET
 def deals(request: HttpRequest) -> HttpResponse:
     """Every deal that one may see, as it stood."""
     by, view = web_actor(request), View.of(request)
-    offered = _choices()
+    columns = _deal_columns()
+    chips = [column.key for column in columns if column.filter]
+    offered: dict[str, list[str]] = {}
 
     def rows(query: Query) -> Rows:
-        where = {name: values[0] for name, values in query.filters.items() if values}
+        where = {name: values for name, values in query.filters.items() if values}
         sort = {"amount_minor": "amount"}.get(query.sort, query.sort) if query.sort in SORTABLE else "close_date"
         size = max(1, query.limit)
         asked = actions.DealQuery(
             where, query.search, sort=sort, descending=query.descending, page=query.offset // size + 1, size=min(size, 10_000)
         )
-        found = actions.deals(by, asked, as_of=view.as_of)
-        return Rows(found.rows, found.total, choices=offered)
+        found = actions.deals(by, asked, as_of=view.as_of, choices=() if offered else chips)
+        offered.update(found.choices)
+        return Rows(found.rows, found.total, {"amount_minor": found.amount_minor}, offered)
 
     table = DataTable(
-        request, "crm:deals", _deal_columns(), rows, title="Deals", sort="close_date", name="deals",
+        request, "crm:deals", columns, rows, title="Deals", sort="close_date", name="deals",
         empty=("No deals", "No deal matches. Clear the filters, or bring deals in under Pipeline, Import."),
     )  # fmt: skip
     answer = table.answer()
@@ -350,20 +342,51 @@ def import_run(request: HttpRequest, pk: int) -> HttpResponse:
 def quality(request: HttpRequest) -> HttpResponse:
     """What is dirty, worst first, each with its rows."""
     by, view = web_actor(request), View.of(request)
+    key = request.GET.get("check", "")
+    if key:
+        return _check(request, key)
     checks = actions.quality(by, today=view.day)
-    chosen = next((check for check in checks if check.key == request.GET.get("check")), None)
-    if chosen is None:
-        rows = [{"key": c.key, "title": c.title, "count": c.count, "why": c.why} for c in checks]
-        columns = [
-            Col("title", "Check", href=lambda row: f"?check={row['key']}" if row["count"] else None, phone="title"),
-            Col("count", "Rows", "number", phone="big"),
-            Col("why", "Why it matters", sort=False),
-        ]
-        listed = DataTable(request, "crm:quality", columns, rows, title="Checks", sort="-count", search=False, name="data-quality")
-        lead = "What would mislead a forecast, worst first. Open a line for its rows."
-        return listed.answer() or render(request, "crm/list.html", {"table": listed, "title": "Data quality", "lead": lead})
-    table = DataTable(request, f"crm:quality-{chosen.key}", _deal_columns()[:8], chosen.rows, title=chosen.title, name=chosen.key)
-    return table.answer() or render(request, "crm/list.html", {"table": table, "title": chosen.title, "lead": chosen.why})
+    rows = [
+        {"key": c.key, "title": c.title, "count": c.count, "why": c.why, "reasons": "; ".join(f"{n:,} × {r}" for r, n in c.reasons.items())}
+        for c in checks
+    ]
+    columns = [
+        Col("title", "Check", href=lambda row: f"?check={row['key']}" if row["count"] else None, phone="title", sub="reasons"),
+        Col("count", "Rows", "number", phone="big"),
+        Col("why", "Why it matters", sort=False),
+    ]
+    listed = DataTable(request, "crm:quality", columns, rows, title="Checks", sort="-count", search=False, name="data-quality")
+    lead = "What would mislead a forecast, worst first. Open a line for its rows."
+    return listed.answer() or render(request, "crm/list.html", {"table": listed, "title": "Data quality", "lead": lead})
+
+
+def _check(request: HttpRequest, key: str) -> HttpResponse:
+    """The rows behind one check."""
+    by, view = web_actor(request), View.of(request)
+    title, why = actions.check_words(key)
+
+    def rows(query: Query) -> Rows:
+        size = max(1, query.limit)
+        found = actions.quality_rows(by, key, today=view.day, page=query.offset // size + 1, size=size)
+        return Rows(found.rows, found.total)
+
+    columns = {
+        "quarantine": [
+            Col("file", "File", sort=False, phone="title"),
+            Col("row", "Row", "number", sort=False),
+            Col("table_name", "Table", sort=False),
+            Col("field", "Column", sort=False),
+            Col("reason", "Reason", sort=False, phone="big"),
+            Col("raw", "Held", sort=False),
+        ],
+        "duplicate-accounts": [
+            Col("name", "Account", href=_link("/pipeline/accounts/"), sort=False, phone="title"),
+            Col("parent", "Parent", href=_link("/pipeline/accounts/", "parent_id"), sort=False),
+            Col("id", "Id", sort=False),
+        ],
+    }.get(key) or [replace(column, sort=False, filter=False) for column in _deal_columns()[:8]]
+    table = DataTable(request, f"crm:quality-{key}", columns, rows, title=title, name=key, search=False)
+    return table.answer() or render(request, "crm/list.html", {"table": table, "title": title, "lead": why})
 
 
 urlpatterns = [
