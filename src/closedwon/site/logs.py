@@ -129,6 +129,7 @@ def config(*, quiet: bool = False) -> dict[str, Any]:
             "closedwon": {"level": level},
             "closedwon.request": {"level": requests if requests in logging.getLevelNamesMapping() else "INFO"},
             "django": {"handlers": [], "level": level, "propagate": True},
+            "django.security.DisallowedHost": {"level": "CRITICAL"},  # the 400 is in the request log
             "django.server": {"handlers": [], "level": level, "propagate": True},
             "django-q": {"handlers": ["out"], "level": level, "propagate": False},
         },
