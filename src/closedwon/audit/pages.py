@@ -51,7 +51,9 @@ def in_short(detail: str) -> str:
         found = json.loads(detail)
     except ValueError:
         return detail[:120]
-    text = ", ".join(f"{key}: {value if not isinstance(value, dict | list) else '…'}" for key, value in found.items())
+    text = ", ".join(
+        f"{key}: {value if not isinstance(value, dict | list) else '…'}" for key, value in found.items() if value not in (None, "")
+    )
     return text if len(text) <= 120 else text[:119] + "…"
 
 
