@@ -12,8 +12,8 @@ from typing import Any
 
 from closedwon.base.errors import Invalid
 from closedwon.formula.formula import BLANKS, Formula, compile
-from closedwon.formula.types import Type, number, type_of
-from closedwon.formula.values import WIDE, decimal_of, exact_digits
+from closedwon.formula.types import WIDE, Type, number, type_of
+from closedwon.formula.values import decimal_of, exact_digits
 
 LEFT_OUT = ("JSONVALUE", "JSONPATHVALUE", "GEOLOCATION", "DISTANCE", "FORMATCURRENCY")
 _LEFT_OUT = re.compile(rf"\b({'|'.join(LEFT_OUT)})\s*\(", re.IGNORECASE)

@@ -11,7 +11,7 @@ from closedwon.formula.forms import Forms
 from closedwon.formula.functions import TABLE
 from closedwon.formula.nodes import Node, add, blank, cast, compare, div, lit, mul, whole_number
 from closedwon.formula.text import Mistake, Span, Tree
-from closedwon.formula.types import APPROX, BLANK, INTEGER, TEXT, YESNO, Type, number
+from closedwon.formula.types import APPROX, BLANK, INTEGER, TEXT, WIDE, YESNO, Type, number
 
 MOST_NODES = 20_000
 _WORDS = {"number": "a number", "text": "a text", "yes/no": "yes or no", "date": "a day", "datetime": "a moment", "time": "a time"}
@@ -51,7 +51,7 @@ class Checker(Forms):
         return _exact(Decimal(tree.value), "number", tree.span)
 
     def _percent(self, tree: Tree) -> Node:
-        return _exact(Decimal(tree.value).scaleb(-2), "percent", tree.span)
+        return _exact(Decimal(tree.value).scaleb(-2, WIDE), "percent", tree.span)
 
     def _text(self, tree: Tree) -> Node:
         return lit(tree.value or None, TEXT, tree.span)
@@ -288,10 +288,10 @@ class Checker(Forms):
 
 
 def _exact(value: Decimal, kind: str, span: Span) -> Node:
-    sign, digits, exponent = value.as_tuple()
+    _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int) or exponent < -38 or len(digits) + max(exponent, 0) > 38:
         raise Mistake("the number has too many digits", span, "At most 38, and 38 decimals.")
     scale = max(-exponent, 0)
-    unscaled = int(value.scaleb(scale)) if exponent > -38 else int("".join(map(str, digits))) * (-1 if sign else 1)
+    unscaled = int(value.scaleb(scale, WIDE))
     whole = max(len(str(abs(unscaled))) - scale, 0 if scale else 1)
     return lit(unscaled, number(whole, scale, kind=kind), span)

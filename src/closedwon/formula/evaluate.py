@@ -9,7 +9,7 @@ from typing import Any
 
 from closedwon.formula.functions_text import LONG, LONGEST, number_like
 from closedwon.formula.nodes import HUGE, Fault, Node
-from closedwon.formula.types import QUOTIENT_SCALE, Type
+from closedwon.formula.types import QUOTIENT_SCALE, WIDE, Type
 
 ZERO = "division by zero"
 OVERFLOW = "the number has more than 38 digits"
@@ -27,7 +27,7 @@ def fits(value: int, kind: Type) -> int:
 
 
 def quotient(top: int, bottom: int, shift: int, *, direct: bool) -> int:
-    """top × 10^shift ÷ bottom, half away from zero. Not `direct` is long division in 128 bits, and refuses what does not fit there."""
+    """Top × 10^shift ÷ bottom, half away from zero. Not `direct` is long division in 128 bits, and refuses what does not fit there."""
     if bottom == 0:
         raise Fault(ZERO)
     sign = -1 if (top < 0) != (bottom < 0) else 1
@@ -143,7 +143,7 @@ class Evaluation:
         if want.approx:
             return float(value) / float(10**have.scale)
         if have.approx:
-            return fits(int(Decimal(repr(value)).scaleb(want.scale).to_integral_value(ROUND_HALF_UP)), want)
+            return fits(int(Decimal(repr(value)).scaleb(want.scale, WIDE).to_integral_value(ROUND_HALF_UP)), want)
         return fits(value * 10 ** (want.scale - have.scale), want)
 
     def _int(self, node: Node) -> Any:
@@ -297,7 +297,7 @@ class Evaluation:
         made = Decimal(text)
         if made and made.adjusted() >= 20:
             raise Fault(OVERFLOW)
-        return fits(int(made.scaleb(node.type.scale).to_integral_value(ROUND_HALF_UP)), node.type)
+        return fits(int(made.scaleb(node.type.scale, WIDE).to_integral_value(ROUND_HALF_UP)), node.type)
 
     def _show(self, node: Node) -> Any:
         value, scale = self.value(node.args[0]), node.args[0].type.scale

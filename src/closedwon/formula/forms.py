@@ -83,7 +83,7 @@ class Forms:
         """CASE(value, case, result, ..., otherwise)."""
         value, *rest = self.nodes(tree)
         if len(rest) < 3 or len(rest) % 2 == 0:
-            raise Mistake("CASE needs pairs of case and result, and a last value", tree.at, "CASE(stage, \"Won\", 1, 0)")
+            raise Mistake("CASE needs pairs of case and result, and a last value", tree.at, 'CASE(stage, "Won", 1, 0)')
         made = rest.pop()
         for at in range(len(rest) - 2, -1, -2):
             made = self.pick(self.equal(value, rest[at], tree), rest[at + 1], made, tree.span)
@@ -155,7 +155,7 @@ class Forms:
         return self.compared("=", value, self.text(wanted), wanted.span, tree.span)
 
     def form_in(self, tree: Tree) -> Node:
-        """value IN (a, b)."""
+        """Value IN (a, b)."""
         value, *rest = self.nodes(tree)
         tests: list[Node] = [self.same(value, item, tree) for item in rest if item.type.kind != "blank"] or [lit(value=False, kind=YESNO, span=tree.span)]
         made = tests.pop()
@@ -232,7 +232,9 @@ class Forms:
                 found = self.folded.get(name.casefold())
                 if found and self.types[found].kind == "rows":
                     return found
-        return None
+        sets = {name: {part.casefold() for part in kind.fields} for name, kind in self.types.items() if kind.kind == "rows"}
+        having = [name for name, fields in sets.items() if any(part.casefold() in fields for part in _names(inner) if part.casefold() not in self.folded)]
+        return having[0] if len(having) == 1 else None
 
     def form_agg(self, tree: Tree) -> Node:
         """SUM, AVG, MIN, MAX and COUNT over a row set."""

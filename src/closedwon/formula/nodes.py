@@ -13,7 +13,7 @@ HUGE = 2**127 - 1
 LARGEST = 10**MOST - 1
 
 
-class Fault(Exception):  # noqa: N818
+class Fault(Exception):
     """A value that cannot be had for this row: division by zero, overflow, a text that is no date. IFERROR catches it."""
 
     def __init__(self, message: str) -> None:
@@ -73,7 +73,7 @@ def both(left: Node, right: Node) -> tuple[Node, Node, Type]:
 
 
 def add(left: Node, right: Node, span: Span, *, minus: bool = False) -> Node:
-    """left + right or left − right, exact."""
+    """Left + right or left − right, exact."""
     left, right, kind = both(left, right)
     if not kind.approx:
         kind = replace(number(kind.whole + 1, kind.scale), kind=kind.kind, currency=kind.currency)
@@ -81,7 +81,7 @@ def add(left: Node, right: Node, span: Span, *, minus: bool = False) -> Node:
 
 
 def mul(left: Node, right: Node, span: Span) -> Node:
-    """left × right, exact; a factor that is a quotient is divided once, after the product, so it is never rounded before."""
+    """Left × right, exact; a factor that is a quotient is divided once, after the product, so it is never rounded before."""
     if left.op == "div" and not left.type.approx and not right.type.approx:
         return div(mul(left.args[0], right, span), left.args[1], span)
     if right.op == "div" and not left.type.approx and not right.type.approx:
@@ -98,7 +98,7 @@ def mul(left: Node, right: Node, span: Span) -> Node:
 
 
 def div(left: Node, right: Node, span: Span) -> Node:
-    """left ÷ right to 18 decimals, half away from zero; quotients of quotients are rounded once."""
+    """Left ÷ right to 18 decimals, half away from zero; quotients of quotients are rounded once."""
     kind = "money" if left.type.kind == "money" and right.type.kind != "money" else "number"
     currency = left.type.currency if kind == "money" else ""
     if left.type.approx or right.type.approx:

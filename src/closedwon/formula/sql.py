@@ -154,6 +154,11 @@ class Writer:
         """An integer as 128 bits."""
         return f"CAST({sql} AS {self.huge})" if self.small(kind) or re.fullmatch(r"-?\d+", sql) else sql
 
+    @staticmethod
+    def long(sql: str) -> str:
+        """An integer as 64 bits: literals are of 32, and their products overflow."""
+        return f"CAST({sql} AS BIGINT)" if re.fullmatch(r"-?\d+", sql) else sql
+
     def power(self, exponent: int) -> str:
         """A power of ten as a literal."""
         return str(10**exponent) if exponent <= 18 else f"CAST('{10**exponent}' AS {self.huge})"
@@ -262,7 +267,7 @@ class Writer:
         return Sql(value, made.error)
 
     def _times(self, value: str, have: Type, factor: str, want: Type) -> str:
-        return f"({value if self.small(want) else self.wide(value, have)} * {factor})"
+        return f"({self.long(value) if self.small(want) else self.wide(value, have)} * {factor})"
 
     def _int(self, node: Node) -> Sql:
         made = self.write(node.args[0])
@@ -299,7 +304,7 @@ class Writer:
         if node.type.whole <= max(left.type.whole, right.type.whole):
             names = [self.bind(a.value), self.bind(b.value)]
             return self.checked(f"({self.wide(names[0], left.type)} {sign} {self.wide(names[1], right.type)})", names, error)
-        first = a.value if self.small(node.type) else self.wide(a.value, left.type)
+        first = self.long(a.value) if self.small(node.type) else self.wide(a.value, left.type)
         return Sql(f"({first} {sign} {b.value})", error)
 
     def _double(self, sql: str, error: str | None, *, input_error: str | None = None) -> Sql:
@@ -316,7 +321,7 @@ class Writer:
         if left.digits + right.digits > 38:
             names = [self.bind(a.value), self.bind(b.value)]
             return self.checked(f"({self.wide(names[0], left.type)} * {self.wide(names[1], right.type)})", names, error)
-        return Sql(f"({a.value if self.small(node.type) else self.wide(a.value, left.type)} * {b.value})", error)
+        return Sql(f"({self.long(a.value) if self.small(node.type) else self.wide(a.value, left.type)} * {b.value})", error)
 
     def _div(self, node: Node) -> Sql:
         top, bottom = node.args
@@ -329,9 +334,9 @@ class Writer:
         sign = f"CASE WHEN ({a.value} < 0) <> ({b.value} < 0) THEN -1 ELSE 1 END"
         if is_direct(node):
             fast = not self.spark and top.digits + max(shift, 0) <= 17 and bottom.digits + max(-shift, 0) <= 17
-            big = (lambda one, _: f"abs({one})") if fast else (lambda one, kind: f"abs({self.wide(one, kind)})")
-            up = f"{big(a.value, top.type)} * {self.power(max(shift, 0))}"
-            low = big(b.value, bottom.type) + (f" * {self.power(-shift)}" if shift < 0 else "")
+            high, low = (self.long(a.value), self.long(b.value)) if fast else (self.wide(a.value, top.type), self.wide(b.value, bottom.type))
+            up = f"abs({high}) * {self.power(max(shift, 0))}"
+            low = f"abs({low})" + (f" * {self.power(-shift)}" if shift < 0 else "")
             if self.spark:
                 first, second = self.bind(f"(2 * {up} + {low})"), self.bind(f"(2 * {low})")
                 return Sql(f"CAST({sign} * CASE WHEN {second} <> 0 THEN {self.over(first, second)} END AS {self.huge})", error)
@@ -564,11 +569,11 @@ class Writer:
         self.inline += 1
         inner = self.write(of) if of else None
         where = self.write(test) if test else None
+        each_error = self._row_error(where, inner)
         self.inline -= 1
         parts = self.bind(self.filtered(rows, "x", where.value) if where else rows)
         size = "size" if self.spark else "len"
-        found = self.errors(where.error if where else None, inner.error if inner else None)
-        error = self._row_error(rows, where, inner, found)
+        error = self._any_error(rows, each_error)
         if inner is None:
             return Sql(f"CAST(COALESCE({size}({parts}), 0) AS BIGINT)", error)
         each = self.bind(self.filtered(self.mapped(parts, "x", inner.value), "v", "v IS NOT NULL"))
@@ -586,12 +591,16 @@ class Writer:
         short = {"MIN": "array_min" if self.spark else "list_min", "MAX": "array_max" if self.spark else "list_max"}[op]
         return Sql(f"{short}({each})", error)
 
-    def _row_error(self, rows: str, where: Sql | None, inner: Sql | None, found: str | None) -> str | None:
-        if not found:
+    def _row_error(self, where: Sql | None, inner: Sql | None) -> str | None:
+        late = inner.error if inner else None
+        if where and late:
+            late = f"CASE WHEN {where.value} THEN {late} END"
+        return self.errors(where.error if where else None, late)
+
+    def _any_error(self, rows: str, each: str | None) -> str | None:
+        if not each:
             return None
-        late = f"CASE WHEN {where.value} THEN {inner.error} END" if where and inner and inner.error else inner.error if inner else None
-        each = self.errors(where.error if where else None, late)
-        found = self.filtered(self.mapped(rows, "x", str(each)), "e", "e IS NOT NULL")
+        found = self.filtered(self.mapped(rows, "x", each), "e", "e IS NOT NULL")
         return f"element_at({found}, 1)" if self.spark else f"({found})[1]"
 
     def mapped(self, rows: str, name: str, body: str) -> str:

@@ -13,7 +13,7 @@ MOST_DEPTH = 60
 Span = tuple[int, int]
 
 
-class Mistake(Exception):  # noqa: N818
+class Mistake(Exception):
     """What is wrong in the text, at which place, and how to mend it."""
 
     def __init__(self, message: str, span: Span, mend: str | None = None) -> None:

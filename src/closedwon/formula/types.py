@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import ROUND_HALF_UP, Context
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,6 +17,8 @@ from closedwon.base.errors import Invalid
 
 MOST = 38
 """The most digits that a number has."""
+WIDE = Context(prec=120, rounding=ROUND_HALF_UP)
+"""Wide enough that moving the point never rounds."""
 QUOTIENT_SCALE = 18
 """The decimals of a quotient."""
 NUMERIC = frozenset({"number", "money", "percent", "quantity", "duration"})
@@ -129,7 +132,7 @@ def type_of(given: object, name: str = "") -> Type:
 
 
 def _bounded(made: Type, name: str) -> None:
-    if made.numeric and not (0 <= made.scale <= MOST and 0 <= made.whole and 1 <= made.whole + made.scale <= MOST):
+    if made.numeric and not (0 <= made.scale <= MOST and made.whole >= 0 and 1 <= made.whole + made.scale <= MOST):
         raise Invalid(f"The type of {name} has {made.whole + made.scale} digits and {made.scale} decimals.", mend="At most 38 in all.")
 
 
@@ -137,7 +140,7 @@ def _named(text: str, name: str) -> Type:
     found = _SHAPE.match(text)
     kind = _ALIASES.get(found[1].strip(), found[1].strip()) if found else ""
     if not found or kind not in NAMES:
-        near = get_close_matches(text.split("(")[0].strip(), NAMES, 1, 0.5)
+        near = get_close_matches(text.split("(", maxsplit=1)[0].strip(), NAMES, 1, 0.5)
         hint = f"Did you mean {near[0]}?" if near else f"Write one of {', '.join(NAMES)}."
         raise Invalid(f"The type {text!r} of {name} is unknown.", mend=hint)
     if kind not in NUMERIC:

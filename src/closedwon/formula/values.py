@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from closedwon.base.errors import Invalid
 from closedwon.formula.functions_date import read_date, read_moment, read_time, show_moment, show_time
 from closedwon.formula.nodes import Fault
-from closedwon.formula.types import DATE, DATETIME, TEXT, YESNO, Type, number
-
-WIDE = Context(prec=120, rounding=ROUND_HALF_UP)
-
+from closedwon.formula.types import DATE, DATETIME, TEXT, WIDE, YESNO, Type, number
 
 class BadValue(Invalid):
     """A value of a row that is not of its declared type."""
@@ -28,7 +25,7 @@ def decimal_of(value: object) -> Decimal:
         raise BadValue(f"{value!r} is not a number.")
     text = str(value).strip()
     try:
-        made = Decimal(text[:-1]).scaleb(-2) if text.endswith("%") else Decimal(text)
+        made = Decimal(text[:-1]).scaleb(-2, WIDE) if text.endswith("%") else Decimal(text)
     except InvalidOperation as error:
         raise BadValue(f"{text[:60]!r} is not a number.") from error
     if not made.is_finite():
@@ -65,7 +62,7 @@ def _number(value: Any, kind: Type) -> int:
     whole = scaled.to_integral_value(context=WIDE)
     if whole != scaled:
         raise BadValue(f"{value} has more than {kind.scale} decimals.", mend="Declare the field with more, or round it.")
-    if abs(whole) >= 10 ** (kind.whole + kind.scale):
+    if abs(int(whole)) >= 10 ** (kind.whole + kind.scale):
         raise BadValue(f"{value} has more than {kind.whole} digits before the point.", mend="Declare the field with more.")
     return int(whole)
 
@@ -137,7 +134,7 @@ def given_back(value: Any, kind: Type) -> Any:
 def plain(value: Decimal) -> Decimal:
     """The number without trailing zeros and without an exponent."""
     made = value.normalize(WIDE)
-    return made.quantize(Decimal(1), context=WIDE) if int(made.as_tuple().exponent) > 0 else made if made else Decimal(0)
+    return made.quantize(Decimal(1), context=WIDE) if int(made.as_tuple().exponent) > 0 else made or Decimal(0)
 
 
 def shown(value: Any, kind: Type) -> str:
