@@ -39,17 +39,20 @@ class Incoming:
 
     def __init__(self, con: Any, name: str, data: pa.Table | pa.RecordBatchReader | str) -> None:
         self.con, self.name, self.key = con, name, table(name).key
-        given = data
-        if not isinstance(data, str):
+        if isinstance(data, str):
+            con.execute(f"CREATE TEMP VIEW incoming AS {data}")
+        else:
             con.register("incoming_data", data)
-            given = "SELECT * FROM incoming_data"
-        con.execute(f"CREATE TEMP TABLE incoming AS {given}")
+            con.execute("CREATE TEMP TABLE incoming AS SELECT * FROM incoming_data")
         self.schema = con.sql("SELECT * FROM incoming LIMIT 0").to_arrow_table().schema
         missing = [part for part in self.key if part not in self.schema.names]
         if missing:
             raise Invalid(f"Rows for {name} have no {', '.join(missing)}, which is part of its key.")
         keys = ", ".join(map(quoted, self.key))
-        twice = con.execute(f"SELECT {keys} FROM incoming GROUP BY {keys} HAVING COUNT(*) > 1 ORDER BY ALL LIMIT 3").fetchall()
+        count, different = con.execute(f"SELECT COUNT(*), COUNT(DISTINCT hash({keys})) FROM incoming").fetchall()[0]
+        twice = []
+        if count != different:
+            twice = con.execute(f"SELECT {keys} FROM incoming GROUP BY {keys} HAVING COUNT(*) > 1 ORDER BY ALL LIMIT 3").fetchall()
         if twice:
             some = "; ".join(", ".join(map(str, row)) for row in twice)
             raise Invalid(f"Rows for {name} have the same {', '.join(self.key)} more than once: {some}.", mend="Keep one row for each.")
