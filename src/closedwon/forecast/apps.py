@@ -4,6 +4,11 @@ from typing import ClassVar
 
 from django.apps import AppConfig
 
+from closedwon.ui.nav import NavItem
+
+SEES = frozenset({"sales-ops", "executive", "manager", "rep", "se", "csm", "overlay", "partner-manager", "deal-desk", "finance", "auditor"})
+"""Roles that have deals in sight."""
+
 
 class ForecastConfig(AppConfig):
     """The weekly forecast: types, roll-up, waterfall, inspection."""
@@ -11,12 +16,18 @@ class ForecastConfig(AppConfig):
     name = "closedwon.forecast"
     label = "forecast"
     default_auto_field = "django.db.models.BigAutoField"
-    nav: ClassVar[list[object]] = []
+    nav: ClassVar[list[NavItem]] = [
+        NavItem("Forecast", "Board", "forecast:board", SEES, 10, words="roll-up quota commit gap coverage"),
+        NavItem("Forecast", "Waterfall", "forecast:waterfall", SEES, 20, words="pipeline moved pushed new flow"),
+        NavItem("Forecast", "Deal inspection", "forecast:deals", SEES, 30, words="flags risk pushed stale"),
+    ]
 
     def ready(self) -> None:
-        """Make the forecast policy and the refresh job known."""
+        """Make the forecast policy, the scopes, the currencies and the numbers of Today known."""
+        from closedwon.forecast.home import cards, currencies, scopes
         from closedwon.forecast.policy import ForecastPolicy
         from closedwon.policies.registry import PolicyKind, register
+        from closedwon.ui import context, today
 
         register(
             PolicyKind(
@@ -29,3 +40,6 @@ class ForecastConfig(AppConfig):
                 "default/forecast.toml",
             )
         )
+        context.register_scopes(scopes)
+        context.register_currencies(currencies)
+        today.register(cards)

@@ -16,9 +16,11 @@ from closedwon.forecast.actions.rollups import When, rolled, seen_by, visible_no
 from closedwon.forecast.reading import Ask, Ground, ask_for, calendar, compute_cells, ground, mart_rows, organisation
 from closedwon.forecast.results import Line, RollUp
 from closedwon.people.actor import Actor
-from closedwon.people.visibility import Scope, closing_cutoff
+from closedwon.people.visibility import closing_cutoff
 
 WEEK = timedelta(days=7)
+MANY = 150
+"""Up to so many seats the board lists every one; above, seats that manage nobody show on their manager's board."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,18 @@ class Board:
     path: Sequence[tuple[str, str]]
     plans: dict[str, int]
     node: str
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines at and below the chosen node, else all."""
+        if not self.node:
+            return list(self.now.lines)
+        inside, made = {self.node}, []
+        for line in self.now.lines:
+            if line.node in inside or line.parent in inside:
+                inside.add(line.node)
+                made.append(line)
+        return made
 
     def before(self, line: Line) -> Line | None:
         """The same node a week before."""
@@ -92,21 +106,16 @@ def board(
     seen = seen_by(by, ask, on)
     now_ask, week_ask, year_ask, coming_asks = _asks(ask)
     visible_nodes(organisation(on, ask).tree, seen, node or None)
-    now = rolled(on, now_ask, seen, every_seat=True)
-    week, year = (_rolled_then(on, one, seen) for one in (week_ask, year_ask))
-    coming = [rolled(on, one, seen, every_seat=True) for one in coming_asks]
+    tree = organisation(on, ask).tree
+    everyone = len(tree.below({node}) if node else visible_nodes(tree, seen)) <= MANY
+    now, week, year = (rolled(on, one, seen, every_seat=everyone) for one in (now_ask, week_ask, year_ask))
+    coming = [rolled(on, one, seen, every_seat=everyone) for one in coming_asks]
     by_node = {line.node: line for line in now.lines}
     head = by_node.get(node) or now.total
-    tree = organisation(on, ask).tree
     path = [(name, by_node[name].name) for name in tree.path(node) if name in by_node] if node else []
     parent = by_node.get(tree.parents.get(node) or "") if node else None
     own = next((line for line in rolled(on, replace(ask, by="rep"), seen, node=node).lines if line.node == node), None) if node else None
     return Board(now, week, year, coming, head, own, parent, path, plans(on, ask) if seen.everything and not node else {}, node)
-
-
-def _rolled_then(on: Ground, ask: Ask, seen: Scope) -> RollUp:
-    """A roll-up of another day, of the nodes that are in sight now."""
-    return rolled(on, ask, seen, every_seat=True)
 
 
 def plans(on: Ground, ask: Ask) -> dict[str, int]:

@@ -112,7 +112,7 @@ def _by_seat(
             wanted = any(one.amounts.values()) or (one.is_leaf and name in now and (name not in managers))
         else:
             is_listed = name in managers or is_root or every_seat
-            wanted = is_listed and (not one.is_empty or (name in now and (name in managers or every_seat)))
+            wanted = is_listed and (not one.is_empty or (name in now and (name in managers or (every_seat and not is_root))))
         if wanted:
             made.append(one)
     return made, _total(roots)

@@ -1,0 +1,236 @@
+"""The forecast over the API. Money is text in major units."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+
+from closedwon.base.money import format_major
+from closedwon.forecast import actions
+from closedwon.forecast.results import RollUp
+from closedwon.people.acting import api_actor
+
+router = Router()
+
+
+class Asked(Schema):
+    """Which numbers: the period, the moment, the type, the grouping, the organisation and the rates."""
+
+    period: str | None = Field(None, description="FY27-Q2, 2017-Q4, 2017-10, 2017 or all; by default the quarter of the as-of")
+    as_of: str | None = Field(None, description="A day (its close), an instant, or now")
+    by: str = Field("manager", description="manager, rep, segment, region, product, type or territory")
+    type: str | None = Field(None, description="A forecast type of the policy")
+    org: str = Field("as-was", description="as-was or as-is")
+    rates: str = Field("plan", description="plan or as-reported")
+    currency: str = ""
+    known_as_of: str | None = None
+    node: str | None = Field(None, description="Only this node and what is below it")
+
+    def words(self) -> dict[str, Any]:
+        """As the actions take it."""
+        return {**{key: value for key, value in self.dict().items() if key not in ("by", *_OWN)}, "by_dim": self.by}
+
+
+class Paged(Asked):
+    """The same, and which rows."""
+
+    skip: int = Field(0, ge=0, le=10_000_000)
+    take: int = Field(50, ge=1, le=1000)
+
+
+class Between(Asked):
+    """The same, between two days."""
+
+    begin: str = Field(..., alias="from", description="The begin: the close of this day")
+    end: str | None = Field(None, alias="to", description="The end: the close of this day; by default now")
+
+
+class BetweenPaged(Between):
+    """The same, and which rows of which bar."""
+
+    bucket: str
+    skip: int = Field(0, ge=0, le=10_000_000)
+    take: int = Field(50, ge=1, le=1000)
+
+
+_OWN = ("begin", "end", "bucket", "skip", "take")
+
+
+class Node(Schema):
+    """One node of a roll-up; the last row is the total."""
+
+    node: str
+    name: str
+    parent: str
+    quota: str | None
+    closed: str
+    booked: str
+    commit: str
+    best_case: str
+    most_likely: str
+    pipeline: str
+    omitted: str
+    undated: str
+    total_open: str
+
+
+class Shown(Schema):
+    """A roll-up and what it stands on."""
+
+    type: str
+    period: str
+    as_of: date
+    org: str
+    rates: str
+    currency: str
+    alarms: list[str]
+    notes: list[str]
+    rows: list[Node]
+
+
+def _shown(found: RollUp) -> dict[str, Any]:
+    rows = [{**row, "quota": row["quota"] or None} for row in found.rows()]
+    return {**_head(found), "as_of": found.day, "rows": rows}
+
+
+def _head(found: Any) -> dict[str, Any]:
+    return {
+        "type": found.type.name, "period": found.period.label, "org": found.org, "rates": found.rates, "currency": found.currency,
+        "alarms": list(found.alarms), "notes": list(found.notes),
+    }  # fmt: skip
+
+
+@router.get("/show", response=Shown, summary="The forecast of a period, node by node")
+def show(request: HttpRequest, asked: Query[Asked]) -> Any:
+    """The forecast of a period as it stood; the last row is the total."""
+    return _shown(actions.roll_up(by=api_actor(request), **asked.words()))
+
+
+class FlowOut(Schema):
+    """One node of a waterfall under one parent; the last row is the total."""
+
+    node: str
+    name: str
+    parent: str
+    begin: str
+    new: str
+    transferred_in: str
+    pulled_in: str
+    reopened: str
+    increased: str
+    decreased: str
+    pushed_out: str
+    won: str
+    lost: str
+    deleted: str
+    transferred_out: str
+    fx: str
+    end: str
+
+
+class FallOut(Schema):
+    """A waterfall and what it stands on."""
+
+    type: str
+    period: str
+    begin: date = Field(..., serialization_alias="from")
+    end: date = Field(..., serialization_alias="to")
+    org: str
+    rates: str
+    currency: str
+    alarms: list[str]
+    notes: list[str]
+    rows: list[FlowOut]
+
+
+@router.get("/waterfall", response=FallOut, summary="What moved the pipeline of a period between two days", by_alias=True)
+def waterfall(request: HttpRequest, asked: Query[Between]) -> Any:
+    """Begin, every movement, end; to the cent, node by node."""
+    found = actions.waterfall(by=api_actor(request), begin=asked.begin, end=asked.end, **asked.words())
+    return {**_head(found), "begin": found.begin, "end": found.end, "rows": found.rows()}
+
+
+class FlagOut(Schema):
+    """A flag on a deal and its reason."""
+
+    rule: str
+    label: str
+    weight: str
+    reason: str
+
+
+class DealOut(Schema):
+    """A deal behind a number."""
+
+    opportunity_id: str
+    name: str | None = None
+    account_id: str | None = None
+    account_name: str | None = None
+    owner_id: str | None = None
+    owner_name: str | None = None
+    stage: str | None = None
+    category: str | None = None
+    close_date: date | None = None
+    amount: str
+    flags: list[FlagOut]
+
+
+class DealsOut(Schema):
+    """A page of deals: how many there are, and what all of them add up to."""
+
+    count: int
+    total: str
+    currency: str
+    rows: list[DealOut]
+
+
+def _deals(page: actions.DealPage, rows: Any = None) -> dict[str, Any]:
+    made = [
+        {**row, "amount": format_major(row["amount_in_minor"], page.currency), "flags": [vars(flag) for flag in row["flags"]]}
+        for row in (page.rows if rows is None else rows)
+    ]
+    return {"count": page.count, "total": format_major(page.total_minor, page.currency), "currency": page.currency, "rows": made}
+
+
+@router.get("/deals", response=DealsOut, summary="The deals behind a number of the forecast")
+def deals(request: HttpRequest, asked: Query[Paged], bucket: str = "commit") -> Any:
+    """The largest first, each with its flags."""
+    return _deals(actions.deals_behind(by=api_actor(request), buckets=[bucket], skip=asked.skip, take=asked.take, **asked.words()))
+
+
+@router.get("/waterfall/deals", response=DealsOut, summary="The deals behind a bar of the waterfall")
+def bar(request: HttpRequest, asked: Query[BetweenPaged]) -> Any:
+    """The largest first."""
+    page = actions.bar_deals(
+        by=api_actor(request), begin=asked.begin, end=asked.end, bucket=asked.bucket, skip=asked.skip, take=asked.take, **asked.words()
+    )
+    return _deals(page)
+
+
+@router.get("/inspection", response=DealsOut, summary="Open deals that deserve a look")
+def inspection(request: HttpRequest, asked: Query[Paged], flag: str = "") -> Any:
+    """The most urgent first, with the reasons."""
+    words = {key: value for key, value in asked.words().items() if key not in ("by_dim", "known_as_of")}
+    page = actions.inspection(by=api_actor(request), flag=flag, **words)
+    return _deals(page, page.rows[asked.skip : asked.skip + asked.take])
+
+
+class TypeOut(Schema):
+    """A forecast type of the policy."""
+
+    name: str
+    label: str
+    about: str
+
+
+@router.get("/types", response=list[TypeOut], summary="The forecast types")
+def types(request: HttpRequest) -> Any:
+    """The types of the policy in force, the default first."""
+    api_actor(request)
+    from closedwon.forecast.showing import policy
+
+    found = policy()
+    return sorted(found.types, key=lambda item: item.name != found.default)
