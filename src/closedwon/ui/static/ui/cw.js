@@ -186,6 +186,7 @@
     if ((one = hit("[data-open]"))) { event.preventDefault(); if (one.dataset.open === "palette") return openPalette(); const box = document.getElementById(one.dataset.open); return box && box.showModal(); }
     if ((one = hit("[data-close]"))) { const box = one.closest("dialog"); return box.id === "drawer" ? closeDrawer() : box.close(); }
     if (event.target.tagName === "DIALOG") { const area = event.target.getBoundingClientRect(); const outside = event.clientX < area.left || event.clientX > area.right || event.clientY < area.top || event.clientY > area.bottom; if (outside) return event.target.id === "drawer" ? closeDrawer() : event.target.close(); }
+    if ((one = hit("a[download],[data-save]")) && one.closest("details.cw-drop")) one.closest("details.cw-drop").open = false;
     if ((one = hit("[data-save]"))) return savePicture(one.closest(".cw-chart"), one.dataset.save);
     if ((one = hit("[data-tree-all]"))) { const tree = one.closest(".cw-tree"), open = one.dataset.treeAll === "open"; nodes(tree).forEach((row) => row.hasAttribute("aria-expanded") && row.setAttribute("aria-expanded", String(open))); return spread(tree); }
     if ((one = hit(".cw-twist"))) { if (one.tagName === "BUTTON") turn(one.closest("tr")); return; }
