@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import include, path, reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -133,7 +134,7 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def take_out(request: HttpRequest, ending: str) -> HttpResponse:
+def take_out(request: HttpRequest, ending: str) -> HttpResponseBase:
     """The trail as a file: `zip` for an auditor, with how to verify it, or `csv` of what is in view."""
     by = web_actor(request)
     if ending == "csv":

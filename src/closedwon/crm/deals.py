@@ -198,7 +198,7 @@ def deals(
         f"LIMIT {query.size} OFFSET {(query.page - 1) * query.size}",
         inputs,
     )
-    first = rows[0] if rows else {"total": 0, "sum__": None, "same__": False}
+    first: dict[str, Any] = rows[0] if rows else {"total": 0, "sum__": None, "same__": False}
     amount = int(first["sum__"]) if first["same__"] and first["sum__"] is not None else None
     return Page(
         rows,

@@ -97,7 +97,15 @@ def _enqueue(queued: Job) -> None:
 
 def _requeue(ended: Job) -> Job:
     with transaction.atomic():
-        fresh = {"status": "queued", "error": "", "mend": "", "problems": [], "trace": "", "finished_at": None, "cancel_asked": False}
+        fresh: dict[str, Any] = {
+            "status": "queued",
+            "error": "",
+            "mend": "",
+            "problems": [],
+            "trace": "",
+            "finished_at": None,
+            "cancel_asked": False,
+        }
         changed = Job.objects.filter(pk=ended.pk, status__in=["failed", "cancelled"]).update(**fresh, attempts=0, inline=False)
         if changed:
             _enqueue(ended)

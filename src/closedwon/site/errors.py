@@ -29,11 +29,11 @@ def first_steps(by: Any) -> list[dict[str, Any]]:
 
     if releases.latest() is not None:
         return []
-    steps = [
+    steps: list[tuple[str, str, str, tuple[str, ...]]] = [
         (
             "Import your pipeline",
             "Files as CSV, XLSX or Parquet; a dry run shows what would be taken.",
-            "/systems/import/",
+            "/pipeline/import/",
             ("admin", "sales-ops"),
         )
     ]

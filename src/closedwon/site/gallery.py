@@ -40,7 +40,7 @@ DEALS = (
 def _board(request: HttpRequest) -> TreeTable:
     names = ("id", "parent", "name", "note", "quota", "closed", "commit", "likely", "best", "week", "call")
     tenths = ("quota", "closed", "commit", "likely", "best", "week")
-    rows = [dict(zip(names, seat, strict=True)) for seat in SEATS]
+    rows: list[dict[str, Any]] = [dict(zip(names, seat, strict=True)) for seat in SEATS]
     for row in rows:
         row |= {key: None if row[key] is None else row[key] * M // 10 for key in tenths}
         row["gap"] = row["quota"] - row["likely"]

@@ -102,8 +102,9 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 def _actor(request: HttpRequest) -> str:
     """Who asked, without looking anything up that the answer did not need."""
     for made in (getattr(request, "auth", None), getattr(request, "_closedwon_actor", None)):
-        if getattr(made, "name", ""):
-            return str(made.name)
+        name = getattr(made, "name", None)
+        if name:
+            return str(name)
     return ""
 
 

@@ -45,7 +45,7 @@ def home(request: HttpRequest) -> HttpResponse:
     view = View.of(request)
     cards = today.cards(by, view)
     hour = timezone.localtime(timezone.now(), current().zone).hour
-    words = {
+    words: dict[str, Any] = {
         "greeting": "Good morning" if hour < 12 else "Good afternoon" if hour < 18 else "Good evening",
         "cards": {place: [card for card in cards if card.place == place] for place in ("numbers", "waiting", "changed", "more")},
         "view": view,

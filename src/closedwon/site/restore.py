@@ -96,10 +96,10 @@ def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
         return
     with tarfile.open(file, "r|gz") as archive:
         for info in archive:
-            data = archive.extractfile(info) if info.isfile() else None
-            if data is None:
+            found = archive.extractfile(info) if info.isfile() else None
+            if found is None:
                 raise Invalid(f"{info.name} in {file} is no plain file.", mend="This is no backup that closedwon wrote.")
-            yield info.name, data
+            yield info.name, found
 
 
 def _write(into: Path, name: str, data: IO[bytes]) -> str:

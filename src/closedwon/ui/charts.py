@@ -160,7 +160,7 @@ class Chart:
         import altair as alt
 
         values = [{"x": self._x(row["x"]), "y": self._y(row.get("y")), "series": str(row.get("series", self.y_label))} for row in self.rows]
-        x_type = {"date": "temporal", "number": "quantitative"}.get(self.x_kind, "nominal")
+        x_type: Any = {"date": "temporal", "number": "quantitative"}.get(self.x_kind, "nominal")
         form = {"money": "~s", "percent": ".0%"}.get(self.y_kind, "~s")
         base = alt.Chart(alt.Data(values=values))
         x = alt.X(

@@ -99,7 +99,7 @@ def _sheet_cell(sheet: Any, value: Any) -> Any:
         return cell
     if isinstance(value, float) and not (value == value and abs(value) != float("inf")):  # noqa: PLR0124 - NaN is unequal to itself
         return None
-    if isinstance(value, (int, Decimal)) and abs(value) >= EXACT:
+    if isinstance(value, int | Decimal) and abs(Decimal(value)) >= EXACT:
         return str(value)  # beyond what a spreadsheet's numbers hold exactly
     return value
 

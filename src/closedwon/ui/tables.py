@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
@@ -313,7 +313,7 @@ class DataTable:
         if wanted and self.exports:
             from closedwon.ui import export
 
-            return export.response(self.file_name, self.columns, self.every(), wanted)
+            return cast("HttpResponse", export.response(self.file_name, self.columns, self.every(), wanted))
         if self.request.headers.get("HX-Target") == self.id and not self.request.headers.get("HX-History-Restore-Request"):
             return HttpResponse(render_to_string("cw/table.html", {"table": self}, request=self.request))
         return None

@@ -55,7 +55,7 @@ class TreeTable:
 
     def _walk(self, children: dict[str, list[Row]]) -> None:
         """Depth first without recursion, so that a deep or looped hierarchy cannot break the page."""
-        waiting = [(row, 1, None) for row in reversed(children.get("", []))]
+        waiting: list[tuple[Row, int, str | None]] = [(row, 1, None) for row in reversed(children.get("", []))]
         seen: set[str] = set()
         while waiting:
             row, level, parent = waiting.pop()
