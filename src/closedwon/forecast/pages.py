@@ -100,13 +100,13 @@ def _tiles(request: HttpRequest, view: View, made: Board, mode: str) -> list[Til
         change = None if before is None else _number(head, bucket, mode) - _number(before, bucket, mode)
         return {"change": change, "since": "in a week", "href": opened(bucket)}
 
-    plans = ", ".join(f"{plan} plan {fmt.compact(amount, unit)}" for plan, amount in sorted(made.plans.items()))
+    plans = ", ".join(f"{plan} {fmt.compact(made.plans[plan], unit)}" for plan in ("operating", "board") if plan in made.plans)
     over = head.over_assigned
     small = plans or (f"over-assigned by {fmt.compact(over, unit)}" if over and over > 0 else "" if head.quota is None else "of the period")
     tiles = [Tile.money("Quota", head.quota, unit, small=small, href=opened("quota"))]
     tiles.append(Tile.money("Closed", head["closed"], unit, small=f"booked {fmt.compact(head['booked'], unit)}", href=opened("closed")))
     tiles += [Tile.money(label, _number(head, name, mode), unit, **moved(name)) for name, label in showing.STEPS.items()]
-    tiles.append(Tile.money("Machine, stage-weighted", head["machine"], unit, small="closed + open × stage", href=opened("machine")))
+    tiles.append(Tile.money("Machine", head["machine"], unit, small="stage-weighted", href=opened("machine")))
     cover = f"cover {fmt.ratio(head.coverage)}, rest {fmt.ratio(head.coverage_of_rest)}" if head.quota else "no quota"
     gap_tone = "warn" if head.gap and head.gap > 0 else ""
     tiles.append(Tile("Gap to quota", fmt.compact(head.gap, unit), cover, gap_tone, opened("gap")))
@@ -133,7 +133,7 @@ def _coming(view: View, made: Board, mode: str) -> list[dict[str, Any]]:
                 "label": found.period.label, "days": f"{fmt.day(found.period.start)} to {fmt.day(found.period.last)}", "line": line,
                 "href": View(found.period, view.as_of, view.org, view.currency, view.rates, view.scope).url("/forecast/"),
                 "numbers": [(label, _number(line, name, mode)) for name, label in showing.STEPS.items()],
-                "open": line.open_in_period, "closed": line["closed"],
+                "open": line.open_in_period, "closed": line["closed"], "quota": line.quota, "coverage": line.coverage, "machine": line["machine"],
             }
         )  # fmt: skip
     return rows
@@ -166,14 +166,16 @@ def _tree(request: HttpRequest, view: View, made: Board, mode: str) -> TreeTable
 
     columns = [
         Col("name", "Seat", href=lambda row: boards(row["id"])),
-        money("quota", "Quota", hint="The seat's own, else the sum of the seats below"),
+        money("quota", "Quota", hint="The seat's own, else the sum of the seats below", sub="over"),
         money("closed", "Closed", phone="line"),
         *(money(name, label, phone="line" if name != "best_case" else "hide") for name, label in showing.STEPS.items()),
-        money("pipeline", "Pipeline"),
-        money("machine", "Machine", hint="Stage-weighted roll-up"),
         Col("gap", "Gap", "money", currency=unit, places=0, phone="hide", hint="Quota less closed, commit and most likely"),
         Col("coverage", "Cover", "ratio", phone="hide", hint="Open deals of the period over the quota"),
         Col("week", "Week", "change", currency=unit, phone="line", hint="Change of closed, commit and most likely in a week"),
+        money("machine", "Machine", hint="Stage-weighted roll-up"),
+        money("pipeline", "Pipeline"),
+        Col("rest", "Cover of rest", "ratio", phone="hide", hint="Open deals of the period over what is left of the quota after closed"),
+        money("booked", "Booked"),
         Col("year", "Year", "change", currency=unit, phone="hide", hint="Closed against the same day of the same period a year before"),
     ]
     rows = [_tree_row(made, line, mode) for line in made.lines]
@@ -187,13 +189,10 @@ def _tree(request: HttpRequest, view: View, made: Board, mode: str) -> TreeTable
 def _tree_row(made: Board, line: Line, mode: str) -> dict[str, Any]:
     week, year = made.before(line), made.year_before(line)
     amounts = {name: _number(line, name, mode) for name in (*showing.STEPS, "pipeline")}
-    note = line.note + (
-        f"{', ' if line.note else ''}over-assigned by {fmt.compact(line.over_assigned, made.now.currency)}"
-        if (line.over_assigned or 0) > 0
-        else ""
-    )
+    over = line.over_assigned or 0
     return {
-        "id": line.node, "parent": line.parent, "name": line.name, "note": note, "quota": line.quota, "closed": line["closed"], **amounts,
+        "id": line.node, "parent": line.parent, "name": line.name, "note": line.note, "quota": line.quota, "rest": line.coverage_of_rest, "booked": line["booked"],
+        "over": f"over-assigned {fmt.compact(over, made.now.currency)}" if over > 0 else "", "closed": line["closed"], **amounts,
         "machine": line["machine"], "gap": line.gap, "coverage": line.coverage,
         "week": None if week is None else line.cumulative("most_likely") - week.cumulative("most_likely"),
         "year": None if year is None or not (year["closed"] or line["closed"]) else line["closed"] - year["closed"],
@@ -217,6 +216,7 @@ def talk(request: HttpRequest) -> HttpResponse:
     by, view = web_actor(request), View.of(request)
     page = actions.inspection(by=by, node=view.scope or None, **_asked(request, view))
     sure = [row for row in page.rows if row["category"] in ("commit", "most_likely", "best_case")] or list(page.rows)
+    sure.sort(key=lambda row: (not any(flag.weight == "high" for flag in row["flags"]), -abs(row["amount_in_minor"])))
     context = {
         "rows": [_shown(view, row) for row in sure[:5]],
         "count": len(sure),
