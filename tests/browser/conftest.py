@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.browser.harness import ARGS, CHROMIUM, Site, Visitor
 
 

@@ -73,7 +73,9 @@ class Visitor:
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         self.page.on("console", lambda said: said.type == "error" and self.complaints.append(f"console: {said.text}"))
-        self.page.on("requestfailed", lambda asked: "ABORTED" in asked.failure or self.complaints.append(f"failed: {asked.url} {asked.failure}"))
+        self.page.on(
+            "requestfailed", lambda asked: "ABORTED" in asked.failure or self.complaints.append(f"failed: {asked.url} {asked.failure}")
+        )
         self.page.on("request", lambda asked: self._stays_at_home(asked.url))
         if role and state is None:
             login(self.page, site, role)

@@ -1,6 +1,5 @@
 import pytest
 from playwright.sync_api import expect
-
 from tests.browser.harness import SIZES, THEMES, axe, check, shot, too_wide
 
 LOOKS = [(theme, size) for size in SIZES for theme in THEMES]

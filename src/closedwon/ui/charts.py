@@ -39,7 +39,7 @@ class Waterfall:
     note: str = ""
     key: str = "waterfall"
     width: int = 640
-    height: int = 250
+    height: int = 280
 
     @property
     def unit(self) -> str:

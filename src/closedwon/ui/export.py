@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, StreamingHttpResponse
 from django.utils.text import slugify
 
 from closedwon.base.errors import Invalid
@@ -143,7 +143,7 @@ def _formatted(sheet: Any, col: Col, value: Any) -> Any:
 
 def response(
     name: str, columns: Sequence[Col], rows: Iterable[Mapping[str, Any]], form: str
-) -> HttpResponse | StreamingHttpResponse | FileResponse:
+) -> Any:
     """A download of the table as "csv" or "xlsx"."""
     file = f"{slugify(name) or 'table'}-{datetime.now(tz=current().zone):%Y-%m-%d}"
     if form == "csv":
