@@ -18,6 +18,7 @@ from closedwon.crm.models import ImportRun
 from closedwon.facts.releases import latest, source
 from closedwon.jobs.actions import start
 from closedwon.people.acting import web_actor
+from closedwon.people.visibility import seating_at
 from closedwon.ui import format as fmt
 from closedwon.ui.context import View
 from closedwon.ui.parts import Event, Tile
@@ -65,10 +66,19 @@ def deals(request: HttpRequest) -> HttpResponse:
 
     def rows(query: Query) -> Rows:
         where = {name: values for name, values in query.filters.items() if values}
+        if not where and not query.search:
+            where["status"] = ("open",)
+        where |= _in_scope(view)
         sort = {"amount_minor": "amount"}.get(query.sort, query.sort) if query.sort in SORTABLE else "close_date"
         size = max(1, query.limit)
         asked = actions.DealQuery(
-            where, query.search, sort=sort, descending=query.descending, page=query.offset // size + 1, size=min(size, 10_000)
+            where,
+            query.search,
+            *_in_period(request, view),
+            sort=sort,
+            descending=query.descending,
+            page=query.offset // size + 1,
+            size=min(size, 10_000),
         )
         found = actions.deals(by, asked, as_of=view.as_of, choices=() if offered else chips)
         offered.update(found.choices)
@@ -79,7 +89,22 @@ def deals(request: HttpRequest) -> HttpResponse:
         empty=("No deals", "No deal matches. Clear the filters, or bring deals in under Pipeline, Import."),
     )  # fmt: skip
     answer = table.answer()
-    return answer or render(request, "crm/list.html", {"table": table, "title": "Deals", "lead": _stands(view)})
+    what = "Deals as filtered." if table.filtered else "Open deals; choose a status to see those that are won or lost."
+    lead = f"{what} {f'Closing in {view.period.label}. ' if request.GET.get('period') else ''}{_stands(view)}"
+    return answer or render(request, "crm/list.html", {"table": table, "title": "Deals", "lead": lead, "view": view})
+
+
+def _in_period(request: HttpRequest, view: View) -> tuple[Any, Any]:
+    """The closing dates that the top bar's period asks for, where the address names one."""
+    return (view.period.start, view.period.end) if request.GET.get("period") else (None, None)
+
+
+def _in_scope(view: View) -> dict[str, tuple[str, ...]]:
+    """The owners below the node that the top bar's scope names."""
+    if not view.scope:
+        return {}
+    seating = seating_at(view.day)
+    return {"owner_id": tuple(sorted(seating.owners(seating.below([view.scope])))) or ("",)}
 
 
 def _stands(view: View) -> str:
@@ -163,7 +188,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         request, "crm:accounts", columns, rows, title="Accounts", name="accounts", empty=("No accounts", "No account matches.")
     )
     lead = "Those with the most open deals first."
-    return table.answer() or render(request, "crm/list.html", {"table": table, "title": "Accounts", "lead": lead})
+    return table.answer() or render(request, "crm/list.html", {"table": table, "title": "Accounts", "lead": lead, "view": view})
 
 
 @require_GET
@@ -357,7 +382,7 @@ def quality(request: HttpRequest) -> HttpResponse:
     ]
     listed = DataTable(request, "crm:quality", columns, rows, title="Checks", sort="-count", search=False, name="data-quality")
     lead = "What would mislead a forecast, worst first. Open a line for its rows."
-    return listed.answer() or render(request, "crm/list.html", {"table": listed, "title": "Data quality", "lead": lead})
+    return listed.answer() or render(request, "crm/list.html", {"table": listed, "title": "Data quality", "lead": lead, "view": view})
 
 
 def _check(request: HttpRequest, key: str) -> HttpResponse:
@@ -386,7 +411,7 @@ def _check(request: HttpRequest, key: str) -> HttpResponse:
         ],
     }.get(key) or [replace(column, sort=False, filter=False) for column in _deal_columns()[:8]]
     table = DataTable(request, f"crm:quality-{key}", columns, rows, title=title, name=key, search=False)
-    return table.answer() or render(request, "crm/list.html", {"table": table, "title": title, "lead": why})
+    return table.answer() or render(request, "crm/list.html", {"table": table, "title": title, "lead": why, "view": view})
 
 
 urlpatterns = [
@@ -396,9 +421,9 @@ urlpatterns = [
             (
                 [
                     path("pipeline/deals/", deals, name="deals"),
-                    path("pipeline/deals/<str:deal_id>", deal, name="deal"),
+                    path("pipeline/deals/<path:deal_id>", deal, name="deal"),
                     path("pipeline/accounts/", accounts, name="accounts"),
-                    path("pipeline/accounts/<str:account_id>", account, name="account"),
+                    path("pipeline/accounts/<path:account_id>", account, name="account"),
                     path("pipeline/import/", imports, name="imports"),
                     path("pipeline/import/upload", upload, name="upload"),
                     path("pipeline/import/runs/<int:pk>", import_run, name="import"),
