@@ -7,13 +7,13 @@ from dataclasses import replace
 from decimal import Decimal
 from difflib import get_close_matches
 
-from closedwon.formula.forms import Forms
+from closedwon.formula.forms import MOST_NODES, Forms
 from closedwon.formula.functions import TABLE
 from closedwon.formula.nodes import Node, add, blank, cast, compare, div, lit, mul, whole_number
 from closedwon.formula.text import Mistake, Span, Tree
 from closedwon.formula.types import APPROX, BLANK, INTEGER, TEXT, WIDE, YESNO, Type, number
 
-MOST_NODES = 20_000
+MOST_HINTS = 5
 _WORDS = {"number": "a number", "text": "a text", "yes/no": "yes or no", "date": "a day", "datetime": "a moment", "time": "a time"}
 
 
@@ -81,7 +81,7 @@ class Checker(Forms):
 
     def _unknown(self, tree: Tree) -> Mistake:
         known = [*self.types, *(self.scope[1] if self.scope else ())]
-        near = get_close_matches(tree.value.casefold()[:80], [name.casefold() for name in known[:2000]], 1, 0.6)
+        near = [] if len(self.mistakes) >= MOST_HINTS else get_close_matches(tree.value.casefold()[:80], [name.casefold() for name in known[:1000]], 1, 0.6)
         shown = tree.value if len(tree.value) <= 80 else tree.value[:80] + "…"
         if near:
             return Mistake(f"unknown field `{shown}`", tree.span, f"Did you mean `{self.folded.get(near[0], near[0])}`?")
@@ -199,7 +199,7 @@ class Checker(Forms):
         """A text beside a picklist must be one of its values."""
         if field.type.kind == "picklist" and field.type.values and value.op == "lit" and isinstance(value.data, str):
             if value.data not in field.type.values:
-                near = get_close_matches(value.data, field.type.values, 1, 0.5)
+                near = [] if len(self.mistakes) >= MOST_HINTS else get_close_matches(value.data[:80], field.type.values[:500], 1, 0.5)
                 hint = f"Did you mean {near[0]!r}?" if near else f"Values are {', '.join(field.type.values[:6])}."
                 self.mistakes.append(Mistake(f"{value.data!r} is not a value of {field.data}", value.span, hint))
 
@@ -274,7 +274,7 @@ class Checker(Forms):
     def _call(self, tree: Tree) -> Node:
         function = TABLE.get(tree.value)
         if function is None or tree.value.startswith("_"):
-            near = get_close_matches(tree.value[:40], [name for name in TABLE if not name.startswith("_")], 1, 0.5)
+            near = [] if len(self.mistakes) >= MOST_HINTS else get_close_matches(tree.value[:40], [name for name in TABLE if not name.startswith("_")], 1, 0.5)
             hint = f"Did you mean {near[0]}?" if near else "The reference page lists the functions."
             raise Mistake(f"unknown function {tree.value[:60]}", tree.at, hint)
         kinds = function.kinds

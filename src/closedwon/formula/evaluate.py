@@ -160,7 +160,7 @@ class Evaluation:
         return None if value is None else abs(value)
 
     def _two(self, node: Node) -> tuple[Any, Any] | None:
-        left, right = self._values(node)
+        left, right = self.value(node.args[0]), self.value(node.args[1])
         return None if left is None or right is None else (left, right)
 
     def _sized(self, value: Any, node: Node) -> Any:
@@ -244,18 +244,22 @@ class Evaluation:
         )  # fmt: skip
 
     def _and(self, node: Node) -> Any:
-        left = self.value(node.args[0])
-        if left is False:
-            return False
-        right = self.value(node.args[1])
-        return False if right is False else None if left is None or right is None else True
+        made: bool | None = True
+        for arg in node.args:
+            value = self.value(arg)
+            if value is False:
+                return False
+            made = None if value is None else made
+        return made
 
     def _or(self, node: Node) -> Any:
-        left = self.value(node.args[0])
-        if left is True:
-            return True
-        right = self.value(node.args[1])
-        return True if right is True else None if left is None or right is None else False
+        made: bool | None = False
+        for arg in node.args:
+            value = self.value(arg)
+            if value is True:
+                return True
+            made = None if value is None else made
+        return made
 
     def _not(self, node: Node) -> Any:
         value = self.value(node.args[0])
@@ -275,6 +279,12 @@ class Evaluation:
             if self.value(node.args[at]):
                 return self.value(node.args[at + 1])
         return self.value(node.args[-1])
+
+    def _lookup(self, node: Node) -> Any:
+        keys = tuple(self._values(node))
+        if any(key is None and not arg.type.textual for key, arg in zip(keys, node.args, strict=True)):
+            return None
+        return node.data.get(keys)
 
     def _isblank(self, node: Node) -> Any:
         return self.value(node.args[0]) is None

@@ -6,12 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from closedwon.formula.nodes import Node, add, blank, both, cast, choose, compare, div, lit, mul, smallest, whole_number
+from closedwon.formula.tables import table_of
 from closedwon.formula.text import Mistake, Span, Tree
 from closedwon.formula.types import DATE, DATETIME, INTEGER, TEXT, YESNO, Type, number, unify
+from closedwon.formula.values import BadValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+MOST_NODES = 20_000
+MOST_TIERS = 100
 BASES = ("whole", "actual", "30/360")
 PRORATIONS = ("actual/365", "actual/360", "30/360", "month")
 _MODES = {"ROUND": "round", "ROUNDUP": "up", "ROUNDDOWN": "trunc", "TRUNC": "trunc", "FLOOR": "trunc", "CEILING": "up", "MFLOOR": "floor", "MCEILING": "ceil"}  # fmt: skip
@@ -23,6 +27,7 @@ class Forms:
     if TYPE_CHECKING:
         types: Mapping[str, Type]
         folded: dict[str, str]
+        count: int
         scope: tuple[str, Mapping[str, Type]] | None
         mistakes: list[Mistake]
         fields: dict[str, Type]
@@ -74,20 +79,28 @@ class Forms:
     def form_ifs(self, tree: Tree) -> Node:
         """IFS(test, value, ...)."""
         nodes = self.nodes(tree)
-        made = nodes.pop() if len(nodes) % 2 else blank(tree.span)
-        for at in range(len(nodes) - 2, -1, -2):
-            made = self.pick(nodes[at], nodes[at + 1], made, tree.span)
-        return made
+        otherwise = nodes.pop() if len(nodes) % 2 else blank(tree.span)
+        return self.switch(nodes[::2], nodes[1::2], otherwise, tree.span)
+
+    def switch(self, tests: list[Node], values: list[Node], otherwise: Node, span: Span) -> Node:
+        """The value beside the first test that holds, else the last. Raises Mistake."""
+        *values, otherwise = self._moments([*values, otherwise])
+        self.alike([*values, otherwise])
+        kind = otherwise.type
+        for value in values:
+            kind = unify(kind, value.type)
+        args: list[Node] = []
+        for test, value in zip(tests, values, strict=True):
+            args += [self.yes(test), cast(value, kind)]
+        return Node("switch", (*args, cast(otherwise, kind)), kind, span)
 
     def form_case(self, tree: Tree) -> Node:
         """CASE(value, case, result, ..., otherwise)."""
         value, *rest = self.nodes(tree)
         if len(rest) < 3 or len(rest) % 2 == 0:
             raise Mistake("CASE needs pairs of case and result, and a last value", tree.at, 'CASE(stage, "Won", 1, 0)')
-        made = rest.pop()
-        for at in range(len(rest) - 2, -1, -2):
-            made = self.pick(self.equal(value, rest[at], tree), rest[at + 1], made, tree.span)
-        return made
+        otherwise = rest.pop()
+        return self.switch([self.equal(value, case, tree) for case in rest[::2]], rest[1::2], otherwise, tree.span)
 
     def equal(self, left: Node, right: Node, tree: Tree) -> Node:
         """Whether two values are the same."""
@@ -102,11 +115,7 @@ class Forms:
         return self._chain("or", tree)
 
     def _chain(self, op: str, tree: Tree) -> Node:
-        tests = [self.yes(node) for node in self.nodes(tree)]
-        made = tests.pop()
-        while tests:
-            made = Node(op, (tests.pop(), made), YESNO, tree.span)
-        return made
+        return Node(op, tuple(self.yes(node) for node in self.nodes(tree)), YESNO, tree.span)
 
     def form_not(self, tree: Tree) -> Node:
         """NOT(test)."""
@@ -158,10 +167,7 @@ class Forms:
         """Value IN (a, b)."""
         value, *rest = self.nodes(tree)
         tests: list[Node] = [self.same(value, item, tree) for item in rest if item.type.kind != "blank"] or [lit(value=False, kind=YESNO, span=tree.span)]
-        made = tests.pop()
-        while tests:
-            made = Node("or", (tests.pop(), made), YESNO, tree.span)
-        return made
+        return Node("or", tuple(tests), YESNO, tree.span)
 
     def same(self, value: Node, item: Node, tree: Tree) -> Node:
         """Whether a value equals a candidate; a blank equals none."""
@@ -313,33 +319,24 @@ class Forms:
         keys = [self.node(arg) for arg in tree.args[1:]]
         if len(keys) != len(kind.keys):
             raise Mistake(f"the table has {len(kind.keys)} keys, not {len(keys)}", tree.at)
-        made: Node = blank(tree.span)
-        arms = []
-        for row in kind.rows:
-            test: Node | None = None
-            for key, wanted, cell in zip(keys, kind.keys, row, strict=False):
-                one = self.compared("=", key, self.constant(cell, wanted, tree.span), key.span, tree.span)
-                test = one if test is None else Node("and", (test, one), YESNO, tree.span)
-            arms.append((test, self.constant(row[-1], kind.value, tree.span)))
-        value_type = kind.value
-        for _, cell in arms:
-            value_type = unify(value_type, cell.type)
-        args: list[Node] = []
-        for test, cell in arms:
-            args += [test or lit(value=True, kind=YESNO, span=tree.span), cast(cell, value_type)]
-        return Node("switch", (*args, cast(made, value_type)), value_type, tree.span)
-
-    def constant(self, value: Any, kind: Type, span: Span) -> Node:
-        """A value of a table's cell as a literal. Raises Mistake."""
-        from closedwon.formula.values import BadValue, exact_digits, taken
-
+        self.count += len(kind.rows) // 3
+        if self.count > MOST_NODES:
+            raise Mistake("the formula is too large", tree.span, "Split it into steps.")
         try:
-            if kind.numeric:
-                unscaled, whole, scale = exact_digits(value)
-                return lit(unscaled, replace(number(whole, scale), kind=kind.kind, currency=kind.currency), span)
-            return lit(taken(value, kind, "the table"), kind, span)
+            key_types, value_type, rows = table_of(kind)
         except BadValue as error:
-            raise Mistake(str(error), span) from error
+            raise Mistake(str(error), tree.args[0].span) from error
+        cast_keys: list[Node] = []
+        factors: list[int | None] = []
+        for key, wanted in zip(keys, key_types, strict=True):
+            test = self.compared("=", key, Node("lit", (), wanted, key.span, None), key.span, tree.span)
+            cast_keys.append(test.args[0])
+            factors.append(10 ** (test.args[0].type.scale - wanted.scale) if wanted.numeric else None)
+        table: dict[tuple[Any, ...], Any] = {}
+        for *cells, value in rows:
+            scaled = tuple(cell * factor if factor and cell is not None else cell for cell, factor in zip(cells, factors, strict=True))
+            table.setdefault(scaled, value)
+        return Node("lookup", tuple(cast_keys), value_type, tree.span, table)
 
     def form_today(self, tree: Tree) -> Node:
         """TODAY()."""
@@ -456,6 +453,8 @@ class Forms:
         value, *rest = (self.exact(self.number(node)) for node in self.nodes(tree))
         if len(rest) % 2:
             raise Mistake(f"{tree.value} needs pairs after the value", tree.at, f"Write {tree.value}(value, 0, 5%, 1000, 7%).")
+        if len(rest) > 2 * MOST_TIERS:
+            raise Mistake(f"{tree.value} has too many pairs", tree.at, f"At most {MOST_TIERS}.")
         pairs = list(zip(rest[::2], rest[1::2], strict=True))
         for (low, _), (high, _) in zip(pairs, pairs[1:], strict=False):
             if low.op == high.op == "lit" and low.data * 10**high.type.scale >= high.data * 10**low.type.scale:

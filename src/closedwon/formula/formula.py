@@ -17,6 +17,7 @@ from closedwon.formula.values import flat, given_back, inferred, shown, taken
 
 BLANKS = ("blank", "zero")
 MOST_STEPS = 400
+MOST_LEVELS = 150
 
 
 class BadFormula(Invalid):
@@ -156,6 +157,8 @@ def compile(text: str, types: Mapping[str, Any] | None = None, *, expects: str |
     try:
         node = checker.node(tree)
         mistakes = checker.mistakes
+        if not mistakes and _depth(node) > MOST_LEVELS:
+            mistakes = [Mistake("the formula is nested too deeply", (0, 1), "Split it into steps.")]
         if not mistakes and node.type.kind in {"rows", "table"}:
             mistakes = [Mistake(f"a {node.type} is not a value", node.span, "Use SUM, COUNT, MIN, MAX or LOOKUP.")]
         if not mistakes and expects and node.type.kind != "blank" and node.type.family != type_of(expects).family:
@@ -166,6 +169,19 @@ def compile(text: str, types: Mapping[str, Any] | None = None, *, expects: str |
     return Formula(text, problems, None if problems else node, checker.fields)
 
 
+
+
+def _depth(node: Node) -> int:
+    levels: dict[int, int] = {}
+    stack = [(node, False)]
+    while stack:
+        one, after = stack.pop()
+        inner = [part for part in (*one.args, *(one.data[1:] if one.op == "agg" else ())) if part is not None]
+        if after:
+            levels[id(one)] = 1 + max((levels[id(part)] for part in inner), default=0)
+        elif id(one) not in levels:
+            stack += [(one, True), *((part, False) for part in inner)]
+    return levels[id(node)]
 
 
 def types_for(row: Mapping[str, Any]) -> dict[str, Type]:

@@ -6,7 +6,7 @@ import re
 from calendar import monthrange
 from datetime import date, datetime, timedelta
 
-from closedwon.formula.functions import Function
+from closedwon.formula.declared import Function
 from closedwon.formula.nodes import Fault
 from closedwon.formula.types import DATE, DATETIME, TEXT, TIME, number
 

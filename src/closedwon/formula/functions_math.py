@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from closedwon.formula.functions import Function
+from closedwon.formula.declared import Function
 from closedwon.formula.nodes import Fault
 from closedwon.formula.types import APPROX
 

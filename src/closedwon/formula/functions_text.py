@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import re2
 
-from closedwon.formula.functions import Function
+from closedwon.formula.declared import Function
 from closedwon.formula.nodes import Fault
 from closedwon.formula.types import INTEGER, TEXT, YESNO
 
@@ -45,7 +45,7 @@ def pattern(text: str) -> object:
     """A compiled RE2 pattern. Raises Fault."""
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 1 << 20
+    options.max_mem = 8 << 20
     try:
         return re2.compile(text, options)
     except re2.error as error:
@@ -131,8 +131,8 @@ FUNCTIONS = [
              "array_join(transform(regexp_extract_all({0}, '([\\\\p{{L}}\\\\p{{Nd}}]+|[^\\\\p{{L}}\\\\p{{Nd}}]+)', 1), w -> concat(upper(replace(substr(w, 1, 1), 'ß', 'SS')), lower(substr(w, 2)))), '')", type=TEXT),
     Function("TRIM", "text text", "text", "Without spaces, tabs and line ends around it.", 'TRIM("  won ")', "won", "Text", lambda text: text.strip(" \t\r\n"),
              "trim({0}, ' ' || chr(9) || chr(10) || chr(13))", "trim(BOTH concat(' ', chr(9), chr(10), chr(13)) FROM {0})", type=TEXT),
-    Function("LPAD", "text text, count length, text pad?", "text", "Filled up on the left, or cut, to a length.", 'LPAD("7", 3, "0")', "007", "Text", _lpad, "CASE WHEN {1} > 0 THEN lpad({0}, CAST({1} AS INTEGER), {2}) ELSE '' END", refuse=_TOO_LONG, fills=("", 0, " "), type=TEXT),
-    Function("RPAD", "text text, count length, text pad?", "text", "Filled up on the right, or cut, to a length.", 'RPAD("7", 3, "0")', "700", "Text", _rpad, "CASE WHEN {1} > 0 THEN rpad({0}, CAST({1} AS INTEGER), {2}) ELSE '' END", refuse=_TOO_LONG, fills=("", 0, " "), type=TEXT),
+    Function("LPAD", "text text, count length, text pad?", "text", "Filled up on the left, or cut, to a length.", 'LPAD("7", 3, "0")', "007", "Text", _lpad, "CASE WHEN {1} > 0 THEN lpad({0}, CAST(least({1}, 100000) AS INTEGER), {2}) ELSE '' END", refuse=_TOO_LONG, fills=("", 0, " "), type=TEXT),
+    Function("RPAD", "text text, count length, text pad?", "text", "Filled up on the right, or cut, to a length.", 'RPAD("7", 3, "0")', "700", "Text", _rpad, "CASE WHEN {1} > 0 THEN rpad({0}, CAST(least({1}, 100000) AS INTEGER), {2}) ELSE '' END", refuse=_TOO_LONG, fills=("", 0, " "), type=TEXT),
     Function("CONTAINS", "text text, text part", "yes/no", "Whether the part stands in the text.", 'CONTAINS("closed won", "won")', "true", "Text", lambda text, part: part in text, "strpos({0}, {1}) > 0 OR {1} = ''", "instr({0}, {1}) > 0 OR {1} = ''", strict=False, fills=("", ""), type=YESNO),
     Function("BEGINS", "text text, text part", "yes/no", "Whether the text starts with the part.", 'BEGINS("closed won", "closed")', "true", "Text", lambda text, part: text.startswith(part), "substr({0}, 1, length({1})) = {1}", strict=False, fills=("", ""), type=YESNO),
     Function("INCLUDES", "text values, text value", "yes/no", "Whether a multi-select picklist (values between ;) has the value.", 'INCLUDES("red;blue", "blue")', "true", "Text", _includes,

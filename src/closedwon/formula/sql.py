@@ -18,9 +18,10 @@ from closedwon.formula.functions_text import LONG, LONGEST, NUMBER
 from closedwon.formula.nodes import LARGEST, Node
 from closedwon.formula.types import QUOTIENT_SCALE, Type, number
 
+MISFIT = "the value does not fit its type"
 MOST_SQL = 400_000
-_SIMPLE = re.compile(r"""_f\d+|"[^"]*"|-?\d+|'[^']{0,30}'|NULL|TRUE|FALSE""")
-_STEP = re.compile(r"\b_f(\d+)\b")
+_SIMPLE = re.compile(r"""_cw\d+|"[^"]*"|-?\d+|'[^']{0,30}'|NULL|TRUE|FALSE""")
+_STEP = re.compile(r"\b_cw(\d+)\b")
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ class Writer:
             return f"({sql})"
         if sql in self.bound:
             return self.bound[sql]
-        level = 1 + max((self.levels[f"_f{found}"] for found in _STEP.findall(re.sub(r"'[^']*'", "", sql)) if f"_f{found}" in self.levels), default=0)
-        name = f"_f{len(self.steps) + 1}"
+        level = 1 + max((self.levels[f"_cw{found}"] for found in _STEP.findall(re.sub(r"'[^']*'", "", sql)) if f"_cw{found}" in self.levels), default=0)
+        name = f"_cw{len(self.steps) + 1}"
         self.steps.append((name, sql, level))
         self.levels[name] = level
         self.bound[sql] = name
@@ -228,7 +229,7 @@ class Writer:
             return (f"({value} * {10 ** (kind.scale - have)})" if have < kind.scale else value), None
         whole = kind.whole + kind.scale
         fitted = f"TRY_CAST({name} AS DECIMAL({whole},{kind.scale}))"
-        error = f"CASE WHEN {name} IS NOT NULL AND {fitted} IS NULL THEN {literal(OVERFLOW)} END"
+        error = f"CASE WHEN {name} IS NOT NULL AND {fitted} IS NULL THEN {literal(MISFIT)} END"
         return self._unscaled(fitted, whole, kind), error
 
     def _unscaled(self, sql: str, digits: int, kind: Type) -> str:
@@ -457,11 +458,15 @@ class Writer:
         return self._both(node, "OR", "IS NOT TRUE")
 
     def _both(self, node: Node, word: str, needed: str) -> Sql:
-        a, b = self.write(node.args[0]), self.write(node.args[1])
-        if not b.error:
-            return Sql(f"({a.value} {word} {b.value})", a.error)
-        first = self.bind(a.value)
-        return Sql(f"({first} {word} {b.value})", self.errors(a.error, f"CASE WHEN ({first}) {needed} THEN {b.error} END"))
+        parts = [self.write(arg) for arg in node.args]
+        if not any(part.error for part in parts[1:]):
+            return Sql(f"({f' {word} '.join(part.value for part in parts)})", parts[0].error)
+        parts = [Sql(self.bind(part.value), part.error and self.bind(part.error)) for part in parts]
+        arms = ""
+        for at, part in enumerate(parts):
+            arms += f"WHEN {part.error} IS NOT NULL THEN {part.error} " if part.error else ""
+            arms += f"WHEN NOT (({part.value}) {needed}) THEN NULL " if at < len(parts) - 1 else ""
+        return Sql(f"({f' {word} '.join(part.value for part in parts)})", f"CASE {arms}END")
 
     def _not(self, node: Node) -> Sql:
         made = self.write(node.args[0])
@@ -479,9 +484,30 @@ class Writer:
         *pairs, last = (self.write(arg) for arg in node.args)
         if not pairs:
             return last
-        tests = [Sql(self.bind(one.value), one.error) if any(p.error for p in pairs[1::2]) else one for one in pairs[::2]]
-        arms = " ".join(f"WHEN {test.value} THEN {value.value}" for test, value in zip(tests, pairs[1::2], strict=True))
-        return Sql(f"CASE {arms} ELSE {last.value} END", self.errors(*(one.error for one in tests)))
+        if any(part.error for part in (*pairs, last)):
+            pairs = [Sql(part.value if at % 2 else self.bind(part.value), part.error and self.bind(part.error)) for at, part in enumerate(pairs)]
+        arms = "".join(f"WHEN {test.value} THEN {value.value} " for test, value in zip(pairs[::2], pairs[1::2], strict=True))
+        made = f"CASE {arms}ELSE {last.value} END"
+        if not any(part.error for part in (*pairs, last)):
+            return Sql(made)
+        wrong = ""
+        for test, value in zip(pairs[::2], pairs[1::2], strict=True):
+            wrong += f"WHEN {test.error} IS NOT NULL THEN {test.error} " if test.error else ""
+            wrong += f"WHEN {test.value} THEN {value.error or 'NULL'} "
+        return Sql(made, f"CASE {wrong}ELSE {last.error or 'NULL'} END")
+
+    def _lookup(self, node: Node) -> Sql:
+        keys = [self.atom(arg) for arg in node.args]
+        same = "<=>" if self.spark else "IS NOT DISTINCT FROM"
+        arms = ""
+        for cells, value in node.data.items():
+            tests = []
+            for key, arg, cell in zip(keys, node.args, cells, strict=True):
+                constant = self.write(Node("lit", (), arg.type, arg.span, cell)).value
+                tests.append(f"{key.value} {same if arg.type.textual else '='} {constant}")
+            arms += f"WHEN {' AND '.join(tests)} THEN {self.write(Node('lit', (), node.type, node.span, value)).value} "
+        made = f"CASE {arms}END" if arms else f"CAST(NULL AS {self.physical(node.type)})"
+        return Sql(made, self.errors(*(key.error for key in keys)))
 
     def _isblank(self, node: Node) -> Sql:
         made = self.write(node.args[0])

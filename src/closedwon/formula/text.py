@@ -45,12 +45,13 @@ class Tree:
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n\f\v\u00a0\ufeff]+|/\*(?:[^*]|\*(?!/))*\*/)
-    |(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3}(?![\w]))?)
+    |(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3}(?![\w]))?)
     |(?P<name>[$A-Za-z_\u00c0-\u024f][\w$]*(?:\.[A-Za-z_\u00c0-\u024f][\w$]*)*(?::[\w.]+)?)
     |(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     |(?P<sign><>|!=|<=|>=|==|&&|\|\||[-+*/^&<>=!(),%])""",
     re.VERBOSE | re.DOTALL,
 )
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ESCAPES = {'"': '"', "'": "'", "\\": "\\", "n": "\n", "t": "\t", "r": "\r"}
 _LOOKALIKES = dict(zip("“”„‘’，（）＝＋－×÷；≤≥≠−", ('"', '"', '"', "'", "'", ",", "(", ")", "=", "+", "-", "*", "/", ",", "<=", ">=", "<>", "-"), strict=True))
 
@@ -59,6 +60,8 @@ def tokens(text: str) -> list[Token]:
     """The tokens of a text. Raises Mistake."""
     if len(text) > MOST_CHARACTERS:
         raise Mistake(f"the formula has {len(text)} characters", (0, 1), f"At most {MOST_CHARACTERS}; split it into steps.")
+    if (bad := _UNSEEN.search(text)) is not None:
+        raise Mistake(f"the character {bad[0]!r} cannot stand in a formula", bad.span(), "Delete it.")
     made: list[Token] = []
     at = 0
     while at < len(text):

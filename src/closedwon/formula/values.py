@@ -13,6 +13,7 @@ from closedwon.formula.functions_date import read_date, read_moment, read_time, 
 from closedwon.formula.nodes import Fault
 from closedwon.formula.types import DATE, DATETIME, TEXT, WIDE, YESNO, Type, number
 
+
 class BadValue(Invalid):
     """A value of a row that is not of its declared type."""
 

@@ -6,11 +6,12 @@ import os
 from datetime import date, datetime
 from decimal import Decimal
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from closedwon.facts import duck
 from closedwon.formula.formula import compile
 from closedwon.formula.types import types_of
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 TYPES = {
     "n": "number(9,2)", "k": "number(6,0)", "m": "money(12,2) USD", "p": "percent(6,4)", "w": "number(30,12)", "v": "number(38,18)",
@@ -128,9 +129,7 @@ def differences(formula, rows, blank, cursor):
     made = []
     for row, (_, value, error) in zip(rows, found, strict=True):
         want = formula.evaluate(row, blank=blank)
-        if want.error != error and not (want.error and error):
-            made.append((formula.text, blank, row, want, value, error))
-        elif not want.error and not same(want.value, value):
+        if want.error != error and not (want.error and error) or not want.error and not same(want.value, value):
             made.append((formula.text, blank, row, want, value, error))
     return made
 
