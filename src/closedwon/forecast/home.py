@@ -23,9 +23,7 @@ def scopes(by: Any) -> list[tuple[str, str]]:
     except ClosedwonError:
         return []
     names = seat_names(on, ask)
-    made = [name for name in tree.order if name in nodes and tree.children[name]]
-    top = min((len(tree.path(name)) for name in made), default=1)
-    return [(name, "\u2003" * (len(tree.path(name)) - top) + names.get(name, name)) for name in made]
+    return [(name, names.get(name, name)) for name in tree.order if name in nodes and tree.children[name]]
 
 
 def currencies() -> list[str]:

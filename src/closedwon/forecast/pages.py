@@ -87,7 +87,7 @@ def _modes(request: HttpRequest, view: View) -> list[tuple[str, str]]:
 
 
 def _number(line: Line, bucket: str, mode: str) -> int:
-    return line.cumulative(bucket) if mode == "cumulative" else line[bucket]
+    return line.cumulative(bucket) if mode == "cumulative" and bucket in showing.STEPS else line[bucket]
 
 
 def _tiles(request: HttpRequest, view: View, made: Board, mode: str) -> list[Tile]:
@@ -166,7 +166,7 @@ def _tree(request: HttpRequest, view: View, made: Board, mode: str) -> TreeTable
 
     columns = [
         Col("name", "Seat", href=lambda row: boards(row["id"])),
-        money("quota", "Quota", hint="The seat's own, else the sum of the seats below", sub="over"),
+        money("quota", "Quota", hint="The seat's own, else the sum of the seats below; over is what those carry more", sub="over"),
         money("closed", "Closed", phone="line"),
         *(money(name, label, phone="line" if name != "best_case" else "hide") for name, label in showing.STEPS.items()),
         Col("gap", "Gap", "money", currency=unit, places=0, phone="hide", hint="Quota less closed, commit and most likely"),
@@ -192,7 +192,7 @@ def _tree_row(made: Board, line: Line, mode: str) -> dict[str, Any]:
     over = line.over_assigned or 0
     return {
         "id": line.node, "parent": line.parent, "name": line.name, "note": line.note, "quota": line.quota, "rest": line.coverage_of_rest, "booked": line["booked"],
-        "over": f"over-assigned {fmt.compact(over, made.now.currency)}" if over > 0 else "", "closed": line["closed"], **amounts,
+        "over": f"over {fmt.compact(over, made.now.currency)}" if over > 0 else "", "closed": line["closed"], **amounts,
         "machine": line["machine"], "gap": line.gap, "coverage": line.coverage,
         "week": None if week is None else line.cumulative("most_likely") - week.cumulative("most_likely"),
         "year": None if year is None or not (year["closed"] or line["closed"]) else line["closed"] - year["closed"],
@@ -242,24 +242,18 @@ def _marks(row: Mapping[str, Any]) -> list[cells.Flag]:
 
 def _deal_columns(view: View, unit: str, *, flags: bool = True) -> list[Col]:
     columns = [
-        Col(
-            "name",
-            "Deal",
-            href=lambda row: view.url(f"/pipeline/deals/{row['opportunity_id']}"),
-            drawer=True,
-            sub="account_name",
-            sort=False,
-        ),
+        Col("name", "Deal", href=lambda row: view.url(f"/pipeline/deals/{row['opportunity_id']}"), drawer=True, sort=False),
         Col("amount_in_minor", "Amount", "money", currency=unit, places=0, phone="big", sort=False, total=True),
-        Col("category", "Category", value=lambda row: showing.category(row["category"]), sort=False),
-        Col("stage", "Stage", sort=False),
         Col("close_date", "Close", "date", sort=False),
-        Col("owner_name", "Owner", sort=False),
+        Col("category", "Category", value=lambda row: showing.category(row["category"]), sort=False),
     ]
     if flags:
         columns.append(Col("flags", "Flags", "flags", value=_marks, phone="wide", sort=False))
     return [
         *columns,
+        Col("stage", "Stage", sort=False),
+        Col("owner_name", "Owner", sort=False),
+        Col("account_name", "Account", sort=False, hidden=True),
         Col("next_step", "Next step", sort=False, hidden=True),
         Col("last_activity_at", "Last activity", "date", sort=False, hidden=True),
     ]
@@ -298,7 +292,7 @@ def number(request: HttpRequest) -> HttpResponse:
     """What a number means, and the deals behind it."""
     by, view = web_actor(request), View.of(request)
     bucket, asked = request.GET.get("bucket", ""), _asked(request, view)
-    words = showing.definition(bucket)
+    words = showing.definition(bucket, _mode(request))
     buckets = showing.buckets_of(bucket, _mode(request))
     table = None
     if buckets:
@@ -397,7 +391,7 @@ def bar(request: HttpRequest) -> HttpResponse:
         return actions.bar_deals(by=by, begin=begin, end=end, bucket=bucket, node=view.scope or None, skip=skip, take=take, **asked)
 
     columns = _deal_columns(view, view.currency, flags=False)
-    columns[2:6] = [
+    columns[2:] = [
         Col("stage_before", "Stage before", value=lambda row: row["before"].get("stage"), sort=False, phone="hide"),
         Col("stage", "Stage after", sort=False),
         Col("close_before", "Close before", "date", value=lambda row: row["before"].get("close_date"), sort=False, phone="hide"),

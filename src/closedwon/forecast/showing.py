@@ -65,13 +65,16 @@ def label(bucket: str) -> str:
     )
 
 
-def definition(bucket: str) -> str:
+def definition(bucket: str, mode: str = "single") -> str:
     """What a number means. Raises NotFound for a number that the forecast does not have."""
     found = policy()
     if bucket not in found.definitions and bucket not in {item.name for item in found.categories}:
         raise NotFound(f"The forecast has no number {bucket!r}.")
     about = next((item.about for item in found.categories if item.name == bucket), "")
-    return " ".join(part for part in (found.definitions.get(bucket, ""), about if bucket not in ("closed", "omitted") else "") if part)
+    adds = "Shown cumulatively: closed and every surer category are in it." if mode == "cumulative" and bucket in SURE[:-1] else ""
+    return " ".join(
+        part for part in (found.definitions.get(bucket, ""), about if bucket not in ("closed", "omitted") else "", adds) if part
+    )
 
 
 def open_buckets() -> list[str]:
@@ -83,7 +86,7 @@ def buckets_of(bucket: str, mode: str) -> list[str]:
     """The buckets that a number adds up; empty for one that is no sum of deals."""
     if bucket in ("quota", "gap", "coverage", "quota_below"):
         return []
-    if bucket in SURE and mode == "cumulative":
+    if bucket in SURE[:-1] and mode == "cumulative":
         return ["closed", *SURE[: SURE.index(bucket) + 1]]
     if bucket == "machine":
         return ["closed", *policy().open_categories, "unmapped"]
