@@ -141,9 +141,7 @@ def _formatted(sheet: Any, col: Col, value: Any) -> Any:
     return cell
 
 
-def response(
-    name: str, columns: Sequence[Col], rows: Iterable[Mapping[str, Any]], form: str
-) -> Any:
+def response(name: str, columns: Sequence[Col], rows: Iterable[Mapping[str, Any]], form: str) -> Any:
     """A download of the table as "csv" or "xlsx"."""
     file = f"{slugify(name) or 'table'}-{datetime.now(tz=current().zone):%Y-%m-%d}"
     if form == "csv":
