@@ -111,7 +111,7 @@ def load_text(text: str, model: type[Model], file: str | None = None) -> tuple[M
 
 def _problem(item: Any, text: str, file: str | None, model: type[BaseModel]) -> Problem:
     where = [part for part in item["loc"] if part != "[key]"]
-    message, mend = str(item["msg"]).removeprefix("Value error, "), None
+    message, mend = str(item["msg"]).removeprefix("Value error, "), item.get("ctx", {}).get("mend") or None
     if item["type"] == "extra_forbidden":
         message = f"unknown key {where[-1]!r}"
         mend = _nearest(str(where[-1]), model)

@@ -261,7 +261,7 @@ def parse_mend(word: str) -> str:
     return f'Put it in double quotes: "{word}"'
 
 
-class _Fault(Exception):  # noqa: N818 - turned into a Problem at once
+class _Fault(Exception):
     def __init__(self, message: str, place: int, mend: str | None = None) -> None:
         super().__init__(message)
         self.message, self.place, self.mend = message, place, mend

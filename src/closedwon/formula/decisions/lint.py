@@ -8,7 +8,7 @@ a check over regions is exact.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -49,6 +49,14 @@ def lint(table: DecisionTable) -> list[Lint]:
     grid = _Grid(table)
     found = [*grid.gaps(), *grid.pairs(), *grid.unreachable(), *grid.steps()]
     return sorted(found, key=lambda item: (item.level != "error", item.finding, item.rows))
+
+
+def never_together(table: DecisionTable) -> bool:
+    """Whether no two rows can hit for any record, a null or an undeclared value included; a very large table is not looked through."""
+    if len(table.rows) > 1000:
+        return False
+    open_inputs = tuple(replace(column, values=(), nullable=True) for column in table.inputs)
+    return _Grid(replace(table, inputs=open_inputs)).are_apart()
 
 
 class _Grid:
@@ -129,6 +137,10 @@ class _Grid:
             for two in range(one + 1, len(self.masks)):
                 if all(a & b for a, b in zip(self.masks[one], self.masks[two], strict=True)):
                     yield one, two
+
+    def are_apart(self) -> bool:
+        """Whether no two rows overlap."""
+        return next(self._overlapping(), None) is None
 
     def unreachable(self) -> Iterator[Lint]:
         """Rows that can never decide: no value meets their tests, or earlier rows take everything under FIRST or PRIORITY."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from closedwon.formula.decisions import values
+from closedwon.formula.decisions.lint import never_together
 from closedwon.formula.decisions.table import SINGLE, DecisionTable, Row
 
 
@@ -18,9 +19,9 @@ def quoted(name: str) -> str:
 
 
 def predicate(table: DecisionTable, row: Row, columns: Mapping[str, str]) -> str:
-    """The condition under which a row hits; never NULL. `columns` gives the SQL of each input."""
+    """The condition under which a row hits, for WHEN and WHERE: NULL counts as no. `columns` gives the SQL of each input."""
     tests = [test.sql(columns[column.name]) for column, test in zip(table.inputs, row.tests, strict=True) if not test.anything]
-    return f"COALESCE({' AND '.join(f'({test})' for test in tests)}, FALSE)" if tests else "TRUE"
+    return " AND ".join(f"({test})" for test in tests) or "TRUE"
 
 
 def _columns(table: DecisionTable, columns: Mapping[str, str] | None) -> Mapping[str, str]:
@@ -52,31 +53,43 @@ def _case(arms: list[tuple[str, str]], otherwise: str) -> str:
     return f"CASE {' '.join(f'WHEN {test} THEN {value}' for test, value in arms)} ELSE {otherwise} END" if arms else otherwise
 
 
+def _joined(parts: list[str], sign: str) -> str:
+    """Parts joined by a sign, in halves, so that a table of thousands of rows is no deep nest."""
+    if len(parts) <= 2:
+        return f" {sign} ".join(parts)
+    half = len(parts) // 2
+    return f"({_joined(parts[:half], sign)}) {sign} ({_joined(parts[half:], sign)})"
+
+
+def _ones(tests: list[str]) -> list[str]:
+    return [f"CASE WHEN {test} THEN 1 ELSE 0 END" for test in tests]
+
+
 def _error_sql(table: DecisionTable, when: Mapping[int, str]) -> str:
-    if table.hit not in {"UNIQUE", "ANY"} or len(table.rows) < 2:
+    if table.hit not in {"UNIQUE", "ANY"} or len(table.rows) < 2 or never_together(table):
         return "NULL"
     counted = table.rows
     if table.hit == "UNIQUE":
-        count = " + ".join(f"CASE WHEN {when[row.number]} THEN 1 ELSE 0 END" for row in counted)
+        count = _joined(_ones([when[row.number] for row in counted]), "+")
         return f"CASE WHEN {count} > 1 THEN 'more than one row hits' ELSE NULL END"
     groups: dict[tuple[object, ...], list[int]] = {}
     for row in counted:
         groups.setdefault(row.outputs, []).append(row.number)
     if len(groups) < 2:
         return "NULL"
-    count = " + ".join(f"CASE WHEN {' OR '.join(when[number] for number in group)} THEN 1 ELSE 0 END" for group in groups.values())
+    count = _joined(_ones([_joined([f"({when[number]})" for number in group], "OR") for group in groups.values()]), "+")
     return f"CASE WHEN {count} > 1 THEN 'rows with different outputs hit' ELSE NULL END"
 
 
 def _aggregate_sql(table: DecisionTable, when: Mapping[int, str]) -> str:
     if table.aggregate == "count":
-        return " + ".join(f"CASE WHEN {when[row.number]} THEN 1 ELSE 0 END" for row in table.rows) or "0"
+        return _joined(_ones([when[row.number] for row in table.rows]), "+") or "0"
     arms = [(when[row.number], values.sql(row.outputs[0])) for row in table.rows if row.outputs[0] is not None]
     if not arms:
         return "NULL"
     if table.aggregate == "sum":
-        total = " + ".join(f"CASE WHEN {test} THEN {value} ELSE 0 END" for test, value in arms)
-        return f"CASE WHEN {' OR '.join(test for test, _ in arms)} THEN {total} ELSE NULL END"
+        total = _joined([f"CASE WHEN {test} THEN {value} ELSE 0 END" for test, value in arms], "+")
+        return f"CASE WHEN {_joined([f'({test})' for test, _ in arms], 'OR')} THEN {total} ELSE NULL END"
     least_first = sorted(
         ((row.outputs[0], when[row.number]) for row in table.rows if row.outputs[0] is not None),
         key=lambda arm: arm[0],
@@ -102,6 +115,48 @@ def every_hit(table: DecisionTable, source: str, columns: Mapping[str, str] | No
             f"WHERE {predicate(table, row, given)}"
         )
     return "\nUNION ALL\n".join(parts)
+
+
+def select(table: DecisionTable, source: str, columns: Mapping[str, str] | None = None) -> str:
+    """A SELECT over every row of `source`: its columns, the outputs (or the aggregate), `hit_row` and `hit_error`.
+
+    The row that decides is found once, and the outputs are read from its number. Where no two rows can hit together, nothing is counted.
+    """
+    if not is_single(table):
+        return every_hit(table, source, columns)
+    parts = single_hit(table, columns)
+    if table.hit == "COLLECT":
+        shown = ", ".join(f"{text} AS {quoted(name)}" for name, text in parts.items() if name != "hit_error")
+        return f"SELECT {quoted(source)}.*, {shown} FROM {quoted(source)}"
+    rows = f"SELECT {quoted(source)}.*, {parts['hit_row']} AS hit_row, {parts['hit_error']} AS hit_error FROM {quoted(source)}"
+    inner = _counted(table, source, columns) if table.hit == "UNIQUE" and parts["hit_error"] != "NULL" else rows
+    outputs = [f"{_by_row(table, at, parts['hit_error'] != 'NULL')} AS {quoted(column.name)}" for at, column in enumerate(table.outputs)]
+    return f"SELECT decided.*, {', '.join(outputs)} FROM ({inner}) AS decided"
+
+
+MARK = 1_000_000
+"""More than a table has rows: the sum over the rows that hit of MARK + number tells how many hit, and which where it is one."""
+
+
+def _counted(table: DecisionTable, source: str, columns: Mapping[str, str] | None) -> str:
+    """Every row's test once: the row that hits, or the error where more than one does."""
+    given = _columns(table, columns)
+    total = _joined([f"CASE WHEN {predicate(table, row, given)} THEN {MARK + row.number} ELSE 0 END" for row in table.rows], "+")
+    found = f"CASE WHEN hit_sum > 0 AND hit_sum < {2 * MARK} THEN hit_sum - {MARK} ELSE NULL END"
+    error = f"CASE WHEN hit_sum >= {2 * MARK} THEN 'more than one row hits' ELSE NULL END"
+    names = ", ".join(f"{found if name == 'hit_row' else error} AS {name}" for name in ("hit_row", "hit_error"))
+    return f"SELECT counted.*, {names} FROM (SELECT {quoted(source)}.*, {total} AS hit_sum FROM {quoted(source)}) AS counted"
+
+
+def _by_row(table: DecisionTable, at: int, can_fail: bool) -> str:
+    """An output by the number of the row that decides; rows with equal values stand in one arm."""
+    groups: dict[str, list[str]] = {}
+    for row in table.rows:
+        groups.setdefault(values.sql(row.outputs[at]), []).append(str(row.number))
+    arms = [("hit_error IS NOT NULL", "NULL")] if can_fail else []
+    arms += [("hit_row IS NULL", values.sql(table.outputs[at].default))]
+    arms += [(f"hit_row IN ({', '.join(numbers)})", value) for value, numbers in groups.items()]
+    return _case(arms, "NULL")
 
 
 def is_single(table: DecisionTable) -> bool:

@@ -18,7 +18,7 @@ Value = Decimal | str | date | datetime | time | timedelta | int | bool
 
 
 @dataclass(frozen=True)
-class BadLiteral(Exception):  # noqa: N818 - raised inside the parser, turned into a Problem with its place
+class BadLiteral(Exception):
     """A text that is not a value of the wanted kind; `mend` says how to write one."""
 
     text: str
