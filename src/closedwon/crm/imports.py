@@ -164,7 +164,6 @@ def _commit(
     """Merge every table, then publish. A run that was killed is taken up again: its transactions are skipped where they landed."""
     run = ImportRun.objects.filter(digest=digest, status="running").order_by("-id").first()
     run = run or ImportRun.objects.create(started_at=timezone.now(), by=by.name, source=str(source)[:500], digest=digest)
-    before = at.tables()
     try:
         gone = {name: found for name, item in staged.items() if (found := _gone(at, item, run.started_at)) is not None}
         _events(at, staged, run, gone.get("opportunities"))
@@ -178,8 +177,8 @@ def _commit(
         _finish_bad(report, bad, at, run)
         _look(report, at, staged)
         say(len(staged), len(staged) + 2, "Rebuilding the history of deals")
-        versions: dict[str, int | None] = {name: version for name, version in at.tables().items() if before.get(name) != version}
-        versions |= {name: at.version(name) for name in staged}
+        # every table as it stands, so that what a killed run wrote before is published too
+        versions: dict[str, int | None] = {name: version for name, version in at.tables().items() if TABLES[name].shelf != "marts"}
         rebuilt = rebuild(at, versions)
     except Exception:
         run.status, run.finished_at = "failed", timezone.now()
@@ -293,7 +292,7 @@ def _stage_mapped(source: Path, spec: SourceMapping, folder: Path, report: Repor
     for number, part in enumerate(spec.map):
         sheet = open_sheet(by_name[part.from_])
         _stage_sheets([(sheet, spec, number)], folder, report, bad, staged, lookups)
-    for file in sorted(set(by_name) - wanted):
+    for file in sorted(set(by_name) - wanted - {file for file, _key, _value in lookups}):
         report.notice(f"{file} is not used by the mapping", 1)
     return staged
 
@@ -329,7 +328,7 @@ def _stage_sheets(
     workspace = current()
     for sheet, spec, number in parts:
         part = spec.map[number]
-        reader = Reader(part, spec, sheet.header, workspace.zone, workspace.settings.currency, lookups)
+        reader = Reader(part, spec, sheet.header, spec.zone or workspace.zone, workspace.settings.currency, lookups)
         fields = [name for name, _read, _column, _major, _spec in reader.fills]
         if any(name.endswith("_minor") for name in fields) and table(part.table).column("currency") and "currency" not in fields:
             fields.append("currency")

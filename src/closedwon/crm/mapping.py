@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from closedwon.base.errors import ClosedwonError
 from closedwon.base.money import LARGEST, to_minor
@@ -81,6 +81,18 @@ class SourceMapping(PolicyModel):
     decimal_comma: bool = False
     aliases: dict[str, dict[str, str]] = {}
     map: list[TableMap] = Field(min_length=1)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        if value and value not in available_timezones():
+            raise ValueError(f"unknown time zone {value!r}; use a name such as America/Los_Angeles")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone of the source's times, None where it is the company's."""
+        return ZoneInfo(self.time_zone) if self.time_zone else None
 
 
 def _money(table_name: str, name: str) -> Column | None:
@@ -259,7 +271,7 @@ class Reader:
         raise ValueError(text)
 
     def instant(self, text: str) -> datetime:
-        """An instant in ISO form; a bare date is the start of that day in the company's time zone."""
+        """An instant in ISO form; without an offset, and for a bare date its start, in the source's time zone."""
         try:
             made = datetime.fromisoformat(text) if "T" in text or ":" in text else datetime.combine(self.day(text), time())
         except ValueError:
