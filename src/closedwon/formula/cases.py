@@ -51,7 +51,9 @@ def read(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
                 if not isinstance(made["formula"], str) or not isinstance(made["cases"], list):
                     raise TypeError
             except (ValueError, KeyError, TypeError) as error:
-                raise Invalid(f"Line {at} is not a formula with cases.", mend="Each line is a JSON object with formula and cases.") from error
+                raise Invalid(
+                    f"Line {at} is not a formula with cases.", mend="Each line is a JSON object with formula and cases."
+                ) from error
             yield made
 
 
@@ -205,7 +207,9 @@ class Run:
             columns = list(types.items())
             lines = [
                 "SELECT "
-                + ", ".join([f"{at} AS _row", *(f'{_sql_value(value, kind)} AS "{name}"' for value, (name, kind) in zip(row, columns, strict=True))])
+                + ", ".join(
+                    [f"{at} AS _row", *(f'{_sql_value(value, kind)} AS "{name}"' for value, (name, kind) in zip(row, columns, strict=True))]
+                )
                 for at, row in enumerate(rows)
             ]
             sql = formula.sql("duckdb", blank=blank, source="cases_", keep=("_row",))
@@ -218,5 +222,3 @@ class Run:
                 self._note(tally, case, at, None if problem else "", f"{problem}")
             else:
                 self._note(tally, case, at, found[at][1], found[at][2])
-
-

@@ -81,7 +81,11 @@ class Checker(Forms):
 
     def _unknown(self, tree: Tree) -> Mistake:
         known = [*self.types, *(self.scope[1] if self.scope else ())]
-        near = [] if len(self.mistakes) >= MOST_HINTS else get_close_matches(tree.value.casefold()[:80], [name.casefold() for name in known[:1000]], 1, 0.6)
+        near = (
+            []
+            if len(self.mistakes) >= MOST_HINTS
+            else get_close_matches(tree.value.casefold()[:80], [name.casefold() for name in known[:1000]], 1, 0.6)
+        )
         shown = tree.value if len(tree.value) <= 80 else tree.value[:80] + "…"
         if near:
             return Mistake(f"unknown field `{shown}`", tree.span, f"Did you mean `{self.folded.get(near[0], near[0])}`?")
@@ -129,6 +133,10 @@ class Checker(Forms):
         if right.op == "lit" and isinstance(right.data, int) and right.type.scale == 0 and not left.type.approx:
             if right.data == 0:
                 return whole_number(1, span)
+            if left.op == "lit" and isinstance(left.data, int) and 0 < right.data <= 38 and len(str(left.data)) * right.data <= 400:
+                folded, scale = left.data**right.data, left.type.scale * right.data
+                if len(str(abs(folded))) <= 38 and scale <= 38:
+                    return lit(folded, number(max(len(str(abs(folded))) - scale, 0 if scale else 1), scale), span)
             if 1 <= right.data <= 8 and left.type.scale * right.data <= 36 and left.op != "div":
                 made = left
                 for _ in range(right.data - 1):
@@ -268,13 +276,19 @@ class Checker(Forms):
         if node.type.kind == "blank":
             return cast(node, replace(BLANK, kind=wanted))
         if wanted != "any" and node.type.kind != wanted:
-            raise Mistake(f"{named(node.type)} stands where {_WORDS.get(wanted, wanted)} is needed", node.span, self.bridge(node.type, Type(wanted)))
+            raise Mistake(
+                f"{named(node.type)} stands where {_WORDS.get(wanted, wanted)} is needed", node.span, self.bridge(node.type, Type(wanted))
+            )
         return node
 
     def _call(self, tree: Tree) -> Node:
         function = TABLE.get(tree.value)
         if function is None or tree.value.startswith("_"):
-            near = [] if len(self.mistakes) >= MOST_HINTS else get_close_matches(tree.value[:40], [name for name in TABLE if not name.startswith("_")], 1, 0.5)
+            near = (
+                []
+                if len(self.mistakes) >= MOST_HINTS
+                else get_close_matches(tree.value[:40], [name for name in TABLE if not name.startswith("_")], 1, 0.5)
+            )
             hint = f"Did you mean {near[0]}?" if near else "The reference page lists the functions."
             raise Mistake(f"unknown function {tree.value[:60]}", tree.at, hint)
         kinds = function.kinds

@@ -342,5 +342,3 @@ class Evaluation:
         if op == "SUM":
             return fits(sum(made), node.type)
         return None if not made else min(made) if op == "MIN" else max(made)
-
-

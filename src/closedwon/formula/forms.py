@@ -166,7 +166,9 @@ class Forms:
     def form_in(self, tree: Tree) -> Node:
         """Value IN (a, b)."""
         value, *rest = self.nodes(tree)
-        tests: list[Node] = [self.same(value, item, tree) for item in rest if item.type.kind != "blank"] or [lit(value=False, kind=YESNO, span=tree.span)]
+        tests: list[Node] = [self.same(value, item, tree) for item in rest if item.type.kind != "blank"] or [
+            lit(value=False, kind=YESNO, span=tree.span)
+        ]
         return Node("or", tuple(tests), YESNO, tree.span)
 
     def same(self, value: Node, item: Node, tree: Tree) -> Node:
@@ -239,7 +241,11 @@ class Forms:
                 if found and self.types[found].kind == "rows":
                     return found
         sets = {name: {part.casefold() for part in kind.fields} for name, kind in self.types.items() if kind.kind == "rows"}
-        having = [name for name, fields in sets.items() if any(part.casefold() in fields for part in _names(inner) if part.casefold() not in self.folded)]
+        having = [
+            name
+            for name, fields in sets.items()
+            if any(part.casefold() in fields for part in _names(inner) if part.casefold() not in self.folded)
+        ]
         return having[0] if len(having) == 1 else None
 
     def form_agg(self, tree: Tree) -> Node:
@@ -278,7 +284,9 @@ class Forms:
         value = self.exact(self.number(value))
         if tree.value in {"MIN", "MAX"}:
             return made(tree.value, value, value.type)
-        total = made("SUM", value, replace(number(value.type.whole + 9, value.type.scale), kind=value.type.kind, currency=value.type.currency))
+        total = made(
+            "SUM", value, replace(number(value.type.whole + 9, value.type.scale), kind=value.type.kind, currency=value.type.currency)
+        )
         if tree.value == "SUM":
             return total
         count = made("COUNT", value, number(9))
@@ -393,7 +401,9 @@ class Forms:
     def form_fromunixtime(self, tree: Tree) -> Node:
         """FROMUNIXTIME(seconds)."""
         seconds = self.number(self.node(tree.args[0]))
-        return self.call("_FROM_MICROS", [self.rounded(mul(self.exact(seconds), whole_number(1_000_000, tree.span), tree.span), 0, tree.span)], tree.span)
+        return self.call(
+            "_FROM_MICROS", [self.rounded(mul(self.exact(seconds), whole_number(1_000_000, tree.span), tree.span), 0, tree.span)], tree.span
+        )
 
     def form_formatduration(self, tree: Tree) -> Node:
         """FORMATDURATION(from, to) or (seconds, show days)."""
@@ -402,7 +412,11 @@ class Forms:
         one, nil = whole_number(1, span), whole_number(0, span)
         if left.type.kind == "time" and right.type.kind == "time":
             apart = add(self.call("_MS", [left], span), self.call("_MS", [right], span), span, minus=True)
-            return self.call("_DURATION", [self.rounded(div(Node("abs", (apart,), apart.type, span), whole_number(1000, span), span), 0, span, "trunc"), nil], span)
+            return self.call(
+                "_DURATION",
+                [self.rounded(div(Node("abs", (apart,), apart.type, span), whole_number(1000, span), span), 0, span, "trunc"), nil],
+                span,
+            )
         if {left.type.kind, right.type.kind} <= {"date", "datetime"}:
             ends = [self.call("_MICROS", [self.moment(end)], span) for end in (left, right)]
             apart = add(ends[0], ends[1], span, minus=True)
@@ -495,5 +509,3 @@ def _names(tree: Tree) -> list[str]:
     if tree.kind == "name":
         return [tree.value]
     return [name for arg in tree.args for name in _names(arg)]
-
-

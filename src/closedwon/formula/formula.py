@@ -169,8 +169,6 @@ def compile(text: str, types: Mapping[str, Any] | None = None, *, expects: str |
     return Formula(text, problems, None if problems else node, checker.fields)
 
 
-
-
 def _depth(node: Node) -> int:
     levels: dict[int, int] = {}
     stack = [(node, False)]

@@ -146,10 +146,14 @@ _READ_TIME = (
 )
 
 
-def _spark(text: str) -> str:
-    # Spark's texts escape the backslash, and it tests a part of a text.
-    text = re.sub(r"regexp_full_match\(\{0\}, '((?:[^'])*)'\)", lambda found: "({0} RLIKE '^(?:" + found[1].replace("\\", "\\\\") + ")$')", text)
-    return text.replace("strpos", "instr").replace("VARCHAR", "STRING").replace("TIMESTAMP", "TIMESTAMP_NTZ")
+def spark_text(text: str) -> str:
+    """A template for Spark: its texts escape the backslash, and it tests a part of a text where DuckDB tests the whole."""
+    text = re.sub(
+        r"regexp_full_match\((\{\d\}), '((?:[^'])*)'\)", lambda found: f"({found[1]} RLIKE '^(?:" + found[2].replace("\\", "\\\\") + ")$')", text
+    )
+    for ours, theirs in (("strpos(", "instr("), ("VARCHAR", "STRING"), (" AS TIMESTAMP)", " AS TIMESTAMP_NTZ)"), (" // ", " DIV ")):
+        text = text.replace(ours, theirs)
+    return text
 
 
 _TOTAL = "(year({0}) * 12 + month({0}) - 1 + {1})"
@@ -196,15 +200,15 @@ FUNCTIONS = [
     Function("MILLISECOND", "time value", "number", "The millisecond of a time.", 'MILLISECOND(TIMEVALUE("10:40:55.666"))', "666", G, lambda value: value % 1000, "{0} % 1000", type=_INT8),
     Function("_DAYS", "date value", "number", "", "", "", "", lambda value: value.toordinal() - 719_163, "CAST({0} - DATE '1970-01-01' AS BIGINT)", "CAST(datediff({0}, DATE '1970-01-01') AS BIGINT)", type=_INT8),
     Function("_FROM_DAYS", "int value", "date", "", "", "", "", from_days, "CASE WHEN {0} BETWEEN -719162 AND 2932896 THEN DATE '1970-01-01' + CAST({0} AS INTEGER) END", "CASE WHEN {0} BETWEEN -719162 AND 2932896 THEN date_add(DATE '1970-01-01', CAST({0} AS INTEGER)) END", (("NOT ({0} BETWEEN -719162 AND 2932896)", RANGE),), type=DATE),
-    Function("_MICROS", "datetime value", "number", "", "", "", "", micros, "epoch_us({0})", "unix_micros(CAST({0} AS TIMESTAMP))", type=number(18)),
+    Function("_MICROS", "datetime value", "number", "", "", "", "", micros, "epoch_us({0})", "unix_micros(CAST({0} AS TIMESTAMP_LTZ))", type=number(18)),
     Function("_FROM_MICROS", "int value", "datetime", "", "", "", "", from_micros, "CASE WHEN {0} BETWEEN -62135596800000000 AND 253402300799999999 THEN make_timestamp({0}) END", "CASE WHEN {0} BETWEEN -62135596800000000 AND 253402300799999999 THEN CAST(timestamp_micros({0}) AS TIMESTAMP_NTZ) END", (("NOT ({0} BETWEEN -62135596800000000 AND 253402300799999999)", RANGE),), type=DATETIME),
     Function("_MS", "time value", "number", "", "", "", "", int, "{0}", type=_INT8),
     Function("_FROM_MS", "int value", "time", "", "", "", "", _from_ms, "{0}", refuse=(("NOT ({0} BETWEEN 0 AND 86399999)", NO_TIME),), type=TIME),
     Function("_DAY_OF", "datetime value", "date", "", "", "", "", lambda value: value.date(), "CAST({0} AS DATE)", type=DATE),
     Function("_MIDNIGHT", "date value", "datetime", "", "", "", "", lambda value: datetime(value.year, value.month, value.day), "CAST({0} AS TIMESTAMP)", "CAST({0} AS TIMESTAMP_NTZ)", type=DATETIME),  # noqa: DTZ001
-    Function("_READ_DATE", "text value", "date", "", "", "", "", read_date, _READ_DATE, _spark(_READ_DATE), ((f"({_READ_DATE}) IS NULL", NO_DATE),), type=DATE),
-    Function("_READ_MOMENT", "text value", "datetime", "", "", "", "", read_moment, _READ_MOMENT, _spark(_READ_MOMENT), ((f"({_READ_MOMENT}) IS NULL", NO_MOMENT),), type=DATETIME),
-    Function("_READ_TIME", "text value", "time", "", "", "", "", read_time, _READ_TIME, _spark(_READ_TIME), ((f"({_READ_TIME}) IS NULL", NO_TIME),), type=TIME),
+    Function("_READ_DATE", "text value", "date", "", "", "", "", read_date, _READ_DATE, spark_text(_READ_DATE), ((f"({_READ_DATE}) IS NULL", NO_DATE),), type=DATE),
+    Function("_READ_MOMENT", "text value", "datetime", "", "", "", "", read_moment, _READ_MOMENT, spark_text(_READ_MOMENT), ((f"({_READ_MOMENT}) IS NULL", NO_MOMENT),), type=DATETIME),
+    Function("_READ_TIME", "text value", "time", "", "", "", "", read_time, _READ_TIME, spark_text(_READ_TIME), ((f"({_READ_TIME}) IS NULL", NO_TIME),), type=TIME),
     Function("_ADD_MONTHS", "date value, int months", "date", "", "", "", "", add_months, _STAYS, _months_spark(_STAYS), _OUT_OF_YEARS, type=DATE),
     Function("_SHIFT_MONTHS", "date value, int months", "date", "", "", "", "", lambda value, months: add_months(value, months, last_stays=False), _CLAMPS, _months_spark(_CLAMPS), _OUT_OF_YEARS, type=DATE),
     Function("_WHOLE_MONTHS", "date from, date to", "number", "", "", "", "", whole_months, _ORDERED, type=_INT8),

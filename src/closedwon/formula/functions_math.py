@@ -28,7 +28,9 @@ def _guarded(function: Callable[..., float], allowed: Callable[..., bool]) -> Ca
     return run
 
 
-def _add(name: str, doc: str, example: str, shows: str, function: Callable[..., float], sql: str, bad: str, ok: Callable[..., bool]) -> None:
+def _add(
+    name: str, doc: str, example: str, shows: str, function: Callable[..., float], sql: str, bad: str, ok: Callable[..., bool]
+) -> None:
     params = "float value" if "{1}" not in sql else "float y, float x"
     FUNCTIONS.append(
         Function(name, params, "number", doc, example, shows, "Number", _guarded(function, ok), sql, refuse=((bad, OUTSIDE),), type=APPROX),

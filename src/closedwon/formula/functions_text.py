@@ -35,9 +35,7 @@ def lower(text: str) -> str:
 
 def initcap(text: str) -> str:
     """The first letter of each word large, the others small; letters and digits make words."""
-    return "".join(
-        upper(part[:1]) + lower(part[1:]) if part[:1].isalnum() else part for part in re.findall(r"[^\W_]+|[\W_]+", text)
-    )
+    return "".join(upper(part[:1]) + lower(part[1:]) if part[:1].isalnum() else part for part in re.findall(r"[^\W_]+|[\W_]+", text))
 
 
 @lru_cache(maxsize=256)

@@ -15,12 +15,14 @@ from closedwon.base.errors import Invalid
 from closedwon.base.money import digits as currency_digits
 from closedwon.formula.evaluate import COUNT_LIMIT, INT_LIMIT, NO_NUMBER, NOT_WHOLE, OVERFLOW, ZERO, chunks, is_direct
 from closedwon.formula.functions_text import LONG, LONGEST, NUMBER
-from closedwon.formula.nodes import LARGEST, Node
+from closedwon.formula.functions_date import spark_text
+from closedwon.formula.nodes import LARGEST, Fault, Node
 from closedwon.formula.types import QUOTIENT_SCALE, Type, number
 
 MISFIT = "the value does not fit its type"
 MOST_SQL = 400_000
-_SIMPLE = re.compile(r"""_cw\d+|"[^"]*"|-?\d+|'[^']{0,30}'|NULL|TRUE|FALSE""")
+_INTEGER = re.compile(r"\d+|\(-\d+\)")
+_SIMPLE = re.compile(r"""_cw\d+|"[^"]*"|`[^`]*`|\d+|\(-\d+\)|'[^']{0,30}'|NULL|TRUE|FALSE""")
 _STEP = re.compile(r"\b_cw(\d+)\b")
 
 
@@ -99,7 +101,9 @@ class Writer:
             return f"({sql})"
         if sql in self.bound:
             return self.bound[sql]
-        level = 1 + max((self.levels[f"_cw{found}"] for found in _STEP.findall(re.sub(r"'[^']*'", "", sql)) if f"_cw{found}" in self.levels), default=0)
+        level = 1 + max(
+            (self.levels[f"_cw{found}"] for found in _STEP.findall(re.sub(r"'[^']*'", "", sql)) if f"_cw{found}" in self.levels), default=0
+        )
         name = f"_cw{len(self.steps) + 1}"
         self.steps.append((name, sql, level))
         self.levels[name] = level
@@ -153,12 +157,12 @@ class Writer:
 
     def wide(self, sql: str, kind: Type) -> str:
         """An integer as 128 bits."""
-        return f"CAST({sql} AS {self.huge})" if self.small(kind) or re.fullmatch(r"-?\d+", sql) else sql
+        return f"CAST({sql} AS {self.huge})" if self.small(kind) or _INTEGER.fullmatch(sql) else sql
 
     @staticmethod
     def long(sql: str) -> str:
         """An integer as 64 bits: literals are of 32, and their products overflow."""
-        return f"CAST({sql} AS BIGINT)" if re.fullmatch(r"-?\d+", sql) else sql
+        return f"CAST({sql} AS BIGINT)" if _INTEGER.fullmatch(sql) else sql
 
     def power(self, exponent: int) -> str:
         """A power of ten as a literal."""
@@ -166,19 +170,18 @@ class Writer:
 
     def over(self, left: str, right: str) -> str:
         """Whole division of integers that are not negative."""
-        return f"CAST(({left} - {left} % {right}) / {right} AS {self.huge})" if self.spark else f"({left} // {right})"
+        return f"CAST(try_divide({left} - {left} % {right}, {right}) AS {self.huge})" if self.spark else f"({left} // {right})"
 
-    def tried(self, sql: str) -> str:
-        """NULL in place of a failure."""
+    def tried(self, left: str, sign: str, right: str) -> str:
+        """A reckoning with NULL in place of a failure."""
         if not self.spark:
-            return f"TRY({sql})"
-        found = re.fullmatch(r"\((.+) ([-+*]) (.+)\)", sql)
+            return f"TRY({left} {sign} {right})"
         named = {"+": "try_add", "-": "try_subtract", "*": "try_multiply"}
-        return f"{named[found[2]]}({found[1]}, {found[3]})" if found else sql
+        return f"{named[sign]}({left}, {right})"
 
-    def checked(self, sql: str, inputs: list[str], error: str | None) -> Sql:
+    def checked(self, left: str, sign: str, right: str, inputs: list[str], error: str | None) -> Sql:
         """An integer that may have got too large, as value and error."""
-        name = self.bind(self.tried(sql))
+        name = self.bind(self.tried(left, sign, right))
         present = " AND ".join(f"{one} IS NOT NULL" for one in dict.fromkeys(inputs))
         limit = self.power(38) if not self.spark else "0"
         beyond = f"{name} IS NULL" if self.spark else f"({name} IS NULL OR {name} >= {limit} OR {name} <= -{limit})"
@@ -191,8 +194,7 @@ class Writer:
         if isinstance(value, bool):
             return Sql("TRUE" if value else "FALSE")
         if kind.numeric:
-            plain = str(value) if abs(value) < 10**18 else f"CAST('{value}' AS {self.huge})"
-            return Sql(plain)
+            return Sql((str(value) if value >= 0 else f"({value})") if abs(value) < 10**18 else f"CAST('{value}' AS {self.huge})")
         if isinstance(value, datetime):
             return Sql(f"CAST('{value:%Y-%m-%d %H:%M:%S.%f}' AS {self.physical(kind)})")
         if isinstance(value, date):
@@ -262,7 +264,7 @@ class Writer:
             value = self._times(value, have, self.power(want.scale - have.scale), want)
         if want.whole < have.whole:
             name = self.bind(made.value)
-            return self.checked(f"({self.wide(name, have)} * {self.power(want.scale - have.scale)})", [name], made.error)
+            return self.checked(self.wide(name, have), "*", self.power(want.scale - have.scale), [name], made.error)
         if self.small(have) and not self.small(want) and want.scale == have.scale:
             value = f"CAST({value} AS {self.huge})"
         return Sql(value, made.error)
@@ -280,11 +282,13 @@ class Writer:
 
     def _clamped(self, made: Sql, limit: int) -> Sql:
         value = self.bind(made.value)
-        return Sql(f"CASE WHEN {value} > {limit} THEN {limit} WHEN {value} < -{limit} THEN -{limit} ELSE CAST({value} AS BIGINT) END", made.error)
+        return Sql(
+            f"CASE WHEN {value} > {limit} THEN {limit} WHEN {value} < -{limit} THEN -{limit} ELSE CAST({value} AS BIGINT) END", made.error
+        )
 
     def _neg(self, node: Node) -> Sql:
         made = self.write(node.args[0])
-        return Sql(f"(-{made.value})" if not made.value.startswith("-") else f"(-({made.value}))", made.error)
+        return Sql(f"(-{made.value})", made.error)
 
     def _abs(self, node: Node) -> Sql:
         made = self.write(node.args[0])
@@ -304,7 +308,7 @@ class Writer:
             return self._double(f"({a.value} {sign} {b.value})", error)
         if node.type.whole <= max(left.type.whole, right.type.whole):
             names = [self.bind(a.value), self.bind(b.value)]
-            return self.checked(f"({self.wide(names[0], left.type)} {sign} {self.wide(names[1], right.type)})", names, error)
+            return self.checked(self.wide(names[0], left.type), sign, self.wide(names[1], right.type), names, error)
         first = self.long(a.value) if self.small(node.type) else self.wide(a.value, left.type)
         return Sql(f"({first} {sign} {b.value})", error)
 
@@ -321,7 +325,7 @@ class Writer:
             return self._double(f"({a.value} * {b.value})", error)
         if left.digits + right.digits > 38:
             names = [self.bind(a.value), self.bind(b.value)]
-            return self.checked(f"({self.wide(names[0], left.type)} * {self.wide(names[1], right.type)})", names, error)
+            return self.checked(self.wide(names[0], left.type), "*", self.wide(names[1], right.type), names, error)
         return Sql(f"({self.long(a.value) if self.small(node.type) else self.wide(a.value, left.type)} * {b.value})", error)
 
     def _div(self, node: Node) -> Sql:
@@ -333,14 +337,13 @@ class Writer:
             return self._double(f"({a.value} / NULLIF({b.value}, 0))", error)
         shift = QUOTIENT_SCALE + bottom.type.scale - top.type.scale
         sign = f"CASE WHEN ({a.value} < 0) <> ({b.value} < 0) THEN -1 ELSE 1 END"
-        if is_direct(node):
-            fast = not self.spark and top.digits + max(shift, 0) <= 17 and bottom.digits + max(-shift, 0) <= 17
-            high, low = (self.long(a.value), self.long(b.value)) if fast else (self.wide(a.value, top.type), self.wide(b.value, bottom.type))
+        if is_direct(node) and not self.spark:
+            fast = top.digits + max(shift, 0) <= 17 and bottom.digits + max(-shift, 0) <= 17
+            high, low = (
+                (self.long(a.value), self.long(b.value)) if fast else (self.wide(a.value, top.type), self.wide(b.value, bottom.type))
+            )
             up = f"abs({high}) * {self.power(max(shift, 0))}"
             low = f"abs({low})" + (f" * {self.power(-shift)}" if shift < 0 else "")
-            if self.spark:
-                first, second = self.bind(f"(2 * {up} + {low})"), self.bind(f"(2 * {low})")
-                return Sql(f"CAST({sign} * CASE WHEN {second} <> 0 THEN {self.over(first, second)} END AS {self.huge})", error)
             value = f"({sign} * ((2 * {up} + {low}) // NULLIF(2 * {low}, 0)))"
             if node.type.whole + node.type.scale > 18 and fast:
                 value = f"CAST({value} AS {self.huge})"
@@ -357,17 +360,17 @@ class Writer:
     def _long(self, node: Node, a: Sql, b: Sql, sign: str, shift: int, error: str | None) -> Sql:
         low = f"NULLIF(abs({self.wide(b.value, node.args[1].type)}), 0)"
         if shift < 0:
-            low = self.tried(f"({low} * {self.power(-shift)})")
+            low = self.tried(low, "*", self.power(-shift))
         low = self.bind(low)
         high = self.bind(f"abs({self.wide(a.value, node.args[0].type)})")
         made = self.bind(self.over(high, low))
         rest = self.bind(f"({high} % {low})")
         for step in chunks(max(shift, 0)):
-            top = self.bind(self.tried(f"({rest} * {self.power(step)})"))
+            top = self.bind(self.tried(rest, "*", self.power(step)))
             digit = self.bind(self.over(top, low))
-            made = self.bind(self.tried(f"({self.tried(f'({made} * {self.power(step)})')} + {digit})"))
+            made = self.bind(self.tried(self.tried(made, "*", self.power(step)), "+", digit))
             rest = self.bind(f"({top} % {low})")
-        total = self.bind(self.tried(f"({made} + CASE WHEN {rest} >= {low} - {rest} THEN 1 ELSE 0 END)"))
+        total = self.bind(self.tried(made, "+", f"CASE WHEN {rest} >= {low} - {rest} THEN 1 ELSE 0 END"))
         present = f"{a.value} IS NOT NULL AND {b.value} <> 0"
         beyond = f"({total} IS NULL)" if self.spark else f"({total} IS NULL OR {total} >= {self.power(38)})"
         error = self.errors(error, f"CASE WHEN {present} AND {beyond} THEN {literal(OVERFLOW)} END")
@@ -391,19 +394,28 @@ class Writer:
         drop = arg.type.scale - decimals
         made = self.atom(arg)
         if drop >= 38:
-            big = f"abs({made.value}) >= {self.power(37)} * 5" if mode == "round" and drop == 38 else f"{made.value} <> 0" if mode == "up" else "FALSE"
+            big = (
+                f"abs({made.value}) >= {self.power(37)} * 5"
+                if mode == "round" and drop == 38
+                else f"{made.value} <> 0"
+                if mode == "up"
+                else "FALSE"
+            )
             return Sql(f"({made.value} * 0)", self.errors(made.error, f"CASE WHEN {big} THEN {literal(OVERFLOW)} END"))
-        value = self._rounding(made.value, self.power(drop), mode, arg.type)
+        value = self._rounding(made.value, self.power(drop), mode, arg.type, drop)
         if decimals < 0:
             name = self.bind(value)
-            return self.checked(f"({self.wide(name, arg.type)} * {self.power(-decimals)})", [name], made.error)
+            return self.checked(self.wide(name, arg.type), "*", self.power(-decimals), [name], made.error)
         kept = Sql(value if self.small(node.type) == self.small(arg.type) else f"CAST({value} AS {self.physical(node.type)})", made.error)
         return self._fit(kept, [made.value], node) if node.type.whole <= arg.type.whole else kept
 
-    def _rounding(self, value: str, size: str, mode: str, kind: Type) -> str:
+    def _rounding(self, value: str, size: str, mode: str, kind: Type, digits: int | None = None) -> str:
         whole, rest = f"(abs({value}) // {size})", f"(abs({value}) % {size})"
         if self.spark:
-            whole = f"(abs({value}) DIV {size})" if self.small(kind) else f"CAST((abs({value}) - {rest}) / {size} AS {self.huge})"
+            whole = self.over(f"abs({value})", size)
+            if digits is not None:
+                unit = f"CAST('1e-{digits}' AS DECIMAL({digits},{digits}))"
+                whole = f"CAST(floor(CAST(abs({value}) AS DECIMAL(38,0)) * {unit}) AS {self.physical(kind)})"
         more = {
             "round": f"CASE WHEN {rest} >= {size} - {rest} THEN 1 ELSE 0 END", "up": f"CASE WHEN {rest} > 0 THEN 1 ELSE 0 END",
             "trunc": "0", "floor": f"CASE WHEN {value} < 0 AND {rest} > 0 THEN 1 ELSE 0 END",
@@ -420,9 +432,15 @@ class Writer:
         size = self.bind(f"element_at(array({powers}), {at})" if self.spark else f"([{powers}])[{at}]")
         value = self.bind(self.wide(made.value, arg))
         rounding = self._rounding(value, size, mode, number(38))
-        changed = self.bind(self.tried(f"({rounding} * {size})"))
+        changed = self.bind(self.tried(rounding, "*", size))
         result = f"CASE WHEN {drop} IS NULL THEN NULL WHEN {drop} <= 0 THEN {value} WHEN {drop} >= 38 THEN {value} * 0 ELSE {changed} END"
-        edge = f"({drop} = 38 AND abs({value}) >= {self.power(37)} * 5)" if mode == "round" else f"({drop} >= 38 AND {value} <> 0)" if mode == "up" else "FALSE"
+        edge = (
+            f"({drop} = 38 AND abs({value}) >= {self.power(37)} * 5)"
+            if mode == "round"
+            else f"({drop} >= 38 AND {value} <> 0)"
+            if mode == "up"
+            else "FALSE"
+        )
         over = f"CASE WHEN {value} IS NOT NULL AND {drop} IS NOT NULL AND ({edge} OR ({drop} BETWEEN 1 AND 37 AND {changed} IS NULL)) THEN {literal(OVERFLOW)} END"
         final = self.bind(f"CAST({result} AS {self.huge})")
         limit = self.power(node.digits) if node.digits < 38 or not self.spark else str(LARGEST)
@@ -485,7 +503,9 @@ class Writer:
         if not pairs:
             return last
         if any(part.error for part in (*pairs, last)):
-            pairs = [Sql(part.value if at % 2 else self.bind(part.value), part.error and self.bind(part.error)) for at, part in enumerate(pairs)]
+            pairs = [
+                Sql(part.value if at % 2 else self.bind(part.value), part.error and self.bind(part.error)) for at, part in enumerate(pairs)
+            ]
         arms = "".join(f"WHEN {test.value} THEN {value.value} " for test, value in zip(pairs[::2], pairs[1::2], strict=True))
         made = f"CASE {arms}ELSE {last.value} END"
         if not any(part.error for part in (*pairs, last)):
@@ -531,7 +551,9 @@ class Writer:
         parts = [self.write(arg) for arg in node.args]
         made = self.bind(f"NULLIF({' || '.join(f'COALESCE({part.value}, {chr(39) * 2})' for part in parts)}, '')")
         error = f"CASE WHEN length({made}) > {LONGEST} THEN {literal(LONG)} END"
-        return Sql(made, self.errors(*(part.error for part in parts), error if any(arg.op not in {"lit", "field"} for arg in node.args) else None))
+        return Sql(
+            made, self.errors(*(part.error for part in parts), error if any(arg.op not in {"lit", "field"} for arg in node.args) else None)
+        )
 
     def _value(self, node: Node) -> Sql:
         made = self.atom(node.args[0])
@@ -564,14 +586,18 @@ class Writer:
             values = [self.bind(value) for value in values]
         for at in range(len(values), len(function.fills)):
             values.append(self._fill(function.fills[at]))
-        template = function.spark if self.spark and function.spark else function.sql
-        bad = [f"CASE WHEN {present if function.strict else 'TRUE'} AND ({self._adapt(test.format(*values))}) THEN {literal(message)} END" for test, message in function.refuse]
+        template = self._adapt(function.spark if self.spark and function.spark else function.sql)
+        refuse = self._literal_pattern(node) if self.spark and function.name in {"REGEX", "LIKE"} else function.refuse
+        bad = [
+            f"CASE WHEN {present if function.strict else 'TRUE'} AND ({self._adapt(test).format(*values)}) THEN {literal(message)} END"
+            for test, message in refuse
+        ]
         if bad:
             bound = [self.bind(one) for one in bad]
             error = self.errors(error, *bound)
-            made = f"CASE WHEN {' AND '.join(f'{one} IS NULL' for one in bound)} THEN {self._adapt(template.format(*values))} END"
+            made = f"CASE WHEN {' AND '.join(f'{one} IS NULL' for one in bound)} THEN {template.format(*values)} END"
         else:
-            made = f"({self._adapt(template.format(*values))})"
+            made = f"({template.format(*values)})"
         if function.strict and present != "TRUE":
             made = f"CASE WHEN {present} THEN {made} END"
         if node.type.textual:
@@ -580,10 +606,20 @@ class Writer:
             made = f"CAST({made} AS BIGINT)"
         return Sql(made, error)
 
-    def _adapt(self, text: str) -> str:
-        if not self.spark:
-            return text
-        return text.replace("VARCHAR", "STRING").replace(" // ", " DIV ")
+    def _adapt(self, template: str) -> str:
+        return spark_text(template) if self.spark else template
+
+    @staticmethod
+    def _literal_pattern(node: Node) -> tuple[tuple[str, str], ...]:
+        """Spark fails on a bad pattern, so it must be known before. Raises Invalid."""
+        wanted = node.args[1]
+        if wanted.op != "lit":
+            raise Invalid(f"{node.data.name} on Spark needs a pattern in quotes.", mend="Write the pattern as a text.")
+        try:
+            node.data.run("", wanted.data or "")
+        except Fault as fault:
+            return (("TRUE", fault.message),)
+        return ()
 
     @staticmethod
     def _fill(value: Any) -> str:
@@ -627,7 +663,7 @@ class Writer:
         if not each:
             return None
         found = self.filtered(self.mapped(rows, "x", each), "e", "e IS NOT NULL")
-        return f"element_at({found}, 1)" if self.spark else f"({found})[1]"
+        return f"get({found}, 0)" if self.spark else f"({found})[1]"
 
     def mapped(self, rows: str, name: str, body: str) -> str:
         """A list with every item changed."""

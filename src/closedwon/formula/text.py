@@ -53,7 +53,13 @@ _TOKEN = re.compile(
 )
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ESCAPES = {'"': '"', "'": "'", "\\": "\\", "n": "\n", "t": "\t", "r": "\r"}
-_LOOKALIKES = dict(zip("“”„‘’，（）＝＋－×÷；≤≥≠−", ('"', '"', '"', "'", "'", ",", "(", ")", "=", "+", "-", "*", "/", ",", "<=", ">=", "<>", "-"), strict=True))
+_LOOKALIKES = dict(
+    zip(
+        "“”„‘’，（）＝＋－×÷；≤≥≠−",
+        ('"', '"', '"', "'", "'", ",", "(", ")", "=", "+", "-", "*", "/", ",", "<=", ">=", "<>", "-"),
+        strict=True,
+    )
+)
 
 
 def tokens(text: str) -> list[Token]:
@@ -183,7 +189,7 @@ class Parser:
         if token.text == "(":
             inner = self.expression(0)
             if self.here.text != ")":
-                raise Mistake("a ) is missing", self.here.span, "Close the parenthesis that opens at column " f"{token.span[0] + 1}.")
+                raise Mistake("a ) is missing", self.here.span, f"Close the parenthesis that opens at column {token.span[0] + 1}.")
             end = self.take().span[1]
             return Tree(inner.kind, inner.value, inner.args, (token.span[0], end), inner.at)
         if token.text in {"-", "+", "!"}:

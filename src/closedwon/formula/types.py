@@ -112,7 +112,9 @@ def type_of(given: object, name: str = "") -> Type:
         inner = given["rows"]
         if not isinstance(inner, Mapping):
             raise Invalid(f"The row set {name} needs the types of its fields.", mend=f'{name} = {{ rows = {{ net = "money" }} }}')
-        return Type("rows", fields={str(key): type_of(value, f"{name}.{key}") for key, value in inner.items()}, column=given.get("column", ""))
+        return Type(
+            "rows", fields={str(key): type_of(value, f"{name}.{key}") for key, value in inner.items()}, column=given.get("column", "")
+        )
     if "keys" in given:
         return _table(given, name)
     known = {"type", "values", "column", "stored", "digits", "scale", "currency"}

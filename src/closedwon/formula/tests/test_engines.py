@@ -25,7 +25,27 @@ SQL_TYPES = {
     "lines": "STRUCT(net DECIMAL(9,2), kind VARCHAR, ok BOOLEAN)[]",
 }  # fmt: skip
 
-texts = st.one_of(st.sampled_from(["", "a", "b", "Won", "12.5", "-3", "1e2", "2026-02-28", "2026-2-30", "2024-02-29 10:11:12", "10:30:00.5", "x;y", "Straße", "ab%_\\"]), st.text("abAB .;19-:", max_size=8))
+texts = st.one_of(
+    st.sampled_from(
+        [
+            "",
+            "a",
+            "b",
+            "Won",
+            "12.5",
+            "-3",
+            "1e2",
+            "2026-02-28",
+            "2026-2-30",
+            "2024-02-29 10:11:12",
+            "10:30:00.5",
+            "x;y",
+            "Straße",
+            "ab%_\\",
+        ]
+    ),
+    st.text("abAB .;19-:", max_size=8),
+)
 dates = st.one_of(st.dates(date(1, 1, 1), date(9999, 12, 31)), st.dates(date(2023, 12, 25), date(2024, 3, 5)))
 
 
@@ -39,7 +59,9 @@ def wide(digits, scale):
 
     context = decimal.Context(prec=60)
     edge = 10**digits - 1
-    return st.one_of(st.integers(-edge, edge), st.integers(-(10**20), 10**20), st.integers(-200, 200)).map(lambda value: Decimal(value).scaleb(-scale, context))
+    return st.one_of(st.integers(-edge, edge), st.integers(-(10**20), 10**20), st.integers(-200, 200)).map(
+        lambda value: Decimal(value).scaleb(-scale, context)
+    )
 
 
 def maybe(strategy):
@@ -93,8 +115,24 @@ def language(depth):
             calls("INITCAP", x), calls("TRIM", x), calls("LPAD", x, small, x), calls("RPAD", x, small), calls("SUBSTITUTE", x, x, x), calls("TEXT", n), calls("TEXT", st.one_of(d, m, c, y)),
             calls("IF", y, x, x), calls("BLANKVALUE", x, x), calls("IFERROR", x, x), calls("FORMATDURATION", n, y), calls("FORMATDURATION", m, m),
         )  # fmt: skip
-        day = st.one_of(d, calls("DATE", n, n, n), calls("DATE", st.just("2024"), small, small), pair(d, ["+", "-"], n), calls("DATEVALUE", st.one_of(x, m)), calls("ADDMONTHS", d, st.one_of(small, n)), calls("IF", y, d, d), calls("MAX", d, d))
-        moment = st.one_of(m, pair(m, ["+", "-"], n), calls("DATETIMEVALUE", st.one_of(x, d)), calls("ADDMONTHS", m, small), calls("FROMUNIXTIME", n), calls("IF", y, m, m))
+        day = st.one_of(
+            d,
+            calls("DATE", n, n, n),
+            calls("DATE", st.just("2024"), small, small),
+            pair(d, ["+", "-"], n),
+            calls("DATEVALUE", st.one_of(x, m)),
+            calls("ADDMONTHS", d, st.one_of(small, n)),
+            calls("IF", y, d, d),
+            calls("MAX", d, d),
+        )
+        moment = st.one_of(
+            m,
+            pair(m, ["+", "-"], n),
+            calls("DATETIMEVALUE", st.one_of(x, d)),
+            calls("ADDMONTHS", m, small),
+            calls("FROMUNIXTIME", n),
+            calls("IF", y, m, m),
+        )
         time = st.one_of(c, calls("TIMEVALUE", st.one_of(x, m)), pair(c, ["+", "-"], n))
         signs = ["=", "<>", "<", ">", "<=", ">="]
         yes = st.one_of(
@@ -108,7 +146,10 @@ def constant(value, kind):
     if value is None:
         return f"CAST(NULL AS {kind})"
     if isinstance(value, list):
-        parts = [f"{{'net': {constant(row['net'], 'DECIMAL(9,2)')}, 'kind': {constant(row['kind'], 'VARCHAR')}, 'ok': {constant(row['ok'], 'BOOLEAN')}}}" for row in value]
+        parts = [
+            f"{{'net': {constant(row['net'], 'DECIMAL(9,2)')}, 'kind': {constant(row['kind'], 'VARCHAR')}, 'ok': {constant(row['ok'], 'BOOLEAN')}}}"
+            for row in value
+        ]
         return f"CAST([{', '.join(parts)}] AS {kind})"
     shown = f"{value:f}" if isinstance(value, Decimal) else str(value)
     return f"CAST({duck.literal(shown)} AS {kind})"
@@ -123,7 +164,10 @@ def same(left, right):
 
 
 def differences(formula, rows, blank, cursor):
-    lines = [f"SELECT {at} AS _row, " + ", ".join(f'{constant(row[name], kind)} AS "{name}"' for name, kind in SQL_TYPES.items()) for at, row in enumerate(rows)]
+    lines = [
+        f"SELECT {at} AS _row, " + ", ".join(f'{constant(row[name], kind)} AS "{name}"' for name, kind in SQL_TYPES.items())
+        for at, row in enumerate(rows)
+    ]
     sql = formula.sql("duckdb", blank=blank, source="rows_", keep=("_row",))
     found = sorted(cursor.execute(f"WITH rows_ AS MATERIALIZED ({' UNION ALL '.join(lines)}) {sql}").fetchall(), key=lambda row: row[0])
     made = []
@@ -137,7 +181,12 @@ def differences(formula, rows, blank, cursor):
 KNOWN = types_of(TYPES)
 
 
-@settings(max_examples=int(os.environ.get("CLOSEDWON_FORMULA_EXAMPLES", "120")), deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(
+    max_examples=int(os.environ.get("CLOSEDWON_FORMULA_EXAMPLES", "120")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
 @given(language(2), st.lists(ROW, min_size=3, max_size=3), st.sampled_from(["blank", "zero"]))
 def test_interpreter_and_duckdb_agree(text, rows, blank):
     formula = compile(text, KNOWN)

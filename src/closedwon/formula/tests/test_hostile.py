@@ -12,7 +12,15 @@ from closedwon.facts import duck
 from closedwon.formula.formula import compile
 from closedwon.formula.types import types_of
 
-TYPES = types_of({"amount": "money USD", "name": "text", "day": "date", "lines": {"rows": {"net": "money"}}, "rates": {"keys": {"k": "text"}, "value": "percent", "rows": [[f"k{at}", 0.1] for at in range(900)]}})
+TYPES = types_of(
+    {
+        "amount": "money USD",
+        "name": "text",
+        "day": "date",
+        "lines": {"rows": {"net": "money"}},
+        "rates": {"keys": {"k": "text"}, "value": "percent", "rows": [[f"k{at}", 0.1] for at in range(900)]},
+    }
+)
 HOSTILE = {
     "parentheses": "(" * 9000,
     "closed parentheses": "(" * 4000 + "1" + ")" * 4000,
@@ -71,7 +79,9 @@ def used(text):
         return time.perf_counter() - start
     spent = time.perf_counter() - start
     with duck.cursor() as cursor:
-        cursor.execute(f"WITH rows AS (SELECT 5::DECIMAL(18,4) AS amount, 'k7' AS name, DATE '2026-01-01' AS day, [{{'net': 5::DECIMAL(18,4)}}] AS lines) {sql}").fetchall()
+        cursor.execute(
+            f"WITH rows AS (SELECT 5::DECIMAL(18,4) AS amount, 'k7' AS name, DATE '2026-01-01' AS day, [{{'net': 5::DECIMAL(18,4)}}] AS lines) {sql}"
+        ).fetchall()
     return spent
 
 
