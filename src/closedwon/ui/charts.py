@@ -65,7 +65,7 @@ class Waterfall:
             levels.append((start, at))
         low = min([0, *(min(pair) for pair in levels)])
         high = max([1, *(max(pair) for pair in levels)])
-        top, bottom = 26, self.height - 34
+        top, bottom = 26, self.height - 42
         scale = (bottom - top) / (high - low)
 
         def y(value: int) -> float:
@@ -93,10 +93,19 @@ class Waterfall:
                     "line_to": f"{left + step:.1f}",
                     "line_y": f"{y(end):.1f}",
                     "last": number == len(self.bars) - 1,
-                    "label_y": f"{self.height - 12}",
+                    "label_y": f"{self.height - 22}",
+                    "lines": _lines(bar.label, step),
                 }
             )
         return made
+
+
+def _lines(label: str, room: float) -> list[str]:
+    """A label in one line where it fits, else in two."""
+    if len(label) * 6.3 <= room or " " not in label:
+        return [label]
+    first, _, rest = label.partition(" ")
+    return [first, rest]
 
 
 @dataclass

@@ -197,10 +197,7 @@ def _periods(view: View, link: Callable[..., str]) -> list[Choice]:
     found += [fiscal.next(year, -1), year, fiscal.next(year, 1), fiscal.period_of(view.day, "month"), ALL]
     if view.period not in found:
         found.insert(0, view.period)
-    return [
-        Choice(_period_word(p), link(period=p), p == view.period, "" if p.kind == "all" else f"{fmt.day(p.start)} to {fmt.day(p.last)}")
-        for p in found
-    ]
+    return [Choice(_period_word(p), link(period=p), p == view.period, "" if p.kind == "all" else fmt.span(p.start, p.last)) for p in found]
 
 
 def _days(view: View, link: Callable[..., str]) -> list[Choice]:

@@ -179,6 +179,12 @@ def day(value: Any, *, year: bool | None = None) -> str:
     return str(format_skeleton("MMMd" if plain else "yMMMd", found, locale=chosen))
 
 
+def span(start: date, last: date) -> str:
+    """From one day to another, with the year said once, as in 1 Feb to 30 Apr 2027."""
+    same = start.year == last.year
+    return f"{day(start, year=not same)} to {day(last, year=True)}"
+
+
 def instant(value: Any) -> str:
     """A moment in the company's time zone, as in 30 Jun 09:12."""
     if value is None or value == "":

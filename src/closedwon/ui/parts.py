@@ -104,9 +104,15 @@ class Bullet:
     @property
     def placed(self) -> list[dict[str, Any]]:
         """The marks with their places in per cent."""
-        made = []
-        for mark in self.marks:
-            one: dict[str, Any] = {"mark": mark, "at": self._at(mark.value), "text": mark.text or fmt.compact(mark.value, self.currency)}
+        made: list[dict[str, Any]] = []
+        for mark in sorted(self.marks, key=lambda one: one.value):
+            near = bool(made) and not made[-1]["low"] and float(self._at(mark.value)) - float(made[-1]["at"]) < 18
+            one: dict[str, Any] = {
+                "mark": mark,
+                "at": self._at(mark.value),
+                "text": mark.text or fmt.compact(mark.value, self.currency),
+                "low": near,
+            }
             if mark.low is not None and mark.high is not None:
                 one |= {"from": self._at(mark.low), "width": f"{float(self._at(mark.high)) - float(self._at(mark.low)):.2f}"}
             made.append(one)
