@@ -47,6 +47,10 @@ class Between(Asked):
     begin: str = Field(..., alias="from", description="The begin: the close of this day")
     end: str | None = Field(None, alias="to", description="The end: the close of this day; by default now")
 
+    def words(self) -> dict[str, Any]:
+        """As the actions take it: two days stand instead of the as-of."""
+        return {key: value for key, value in super().words().items() if key != "as_of"}
+
 
 class BetweenPaged(Between):
     """The same, and which rows of which bar."""
