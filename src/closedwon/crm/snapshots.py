@@ -63,8 +63,8 @@ def take(day: date | None = None, *, by: Actor) -> SnapshotReport:
     at = store()
     taken = snapshots.take(at, TABLE, _state(chosen, cutoff), chosen, closed_at=cutoff, reconstructed=rebuilt)
     report = SnapshotReport(chosen, taken.rows, taken.is_full, taken.new, rebuilt, untracked() if rebuilt else ())
-    if not taken.new:
-        return report
+    if not taken.new and taken.version == release.tables.get(TABLE):
+        return report  # a day that was written but not published, because the process died between, is published below
     with transaction.atomic():
         publish({TABLE: taken.version}, note=f"snapshot of {chosen}")
         record(by=by.name, channel=by.channel, verb="snapshot.taken", subject=f"day:{chosen}", detail=asdict(report))
