@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from closedwon.workspace import settings as workspaces
 
 OPPORTUNITIES, REPS, YEARS = 500, 48, 3
-EXTRA = (("nobody", (), ""), ("overlay", ("overlay",), ""), ("region without seats", ("sales-ops",), "ATLANTIS"), ("salesforce-admin", (), ""))
 LEFT_OUT = ("contenttypes", "auth", "sessions", "django_q", "sites")
 """Rows that Django makes itself, or that are of the moment."""
 
@@ -106,8 +105,7 @@ def _logins(made: Company, today: Any) -> dict[str, str]:
     by = cli_actor()
     tables = {name: made.rows(name) for name in ("users", "positions", "position_holders", "hierarchy")}
     parts = cast(tables, today)
-    taken = {part.name for part in parts}
-    parts += [Part(name, roles, None, region) for name, roles, region in EXTRA if name not in taken]
+    parts += _more_parts(made, {part.person["id"] for part in parts if part.person}, Part)
     logins = {}
     for part in parts:
         who = part.person or {"id": "", "email": f"{part.name.replace(' ', '.')}@example.com", "name": part.name.capitalize()}
@@ -117,6 +115,26 @@ def _logins(made: Company, today: Any) -> dict[str, str]:
         logins[part.name] = user.email
     people.refresh_identities(by=by)
     return logins
+
+
+def _more_parts(made: Company, taken: set[str], part: Any) -> list[Any]:
+    """Parts that the demo has no login for: beside the line of command, in the planted situations, and with nothing at all."""
+    users = {row["id"]: row for row in made.rows("users") if row["active"]}
+    engineers = [row for row in users.values() if row["role"] == "SE" and row["id"] not in taken]
+    reps = [row for row in users.values() if row["role"] == "rep" and row["id"] not in taken]
+    interim = users[made.where("interim leader with two seats")[0]]
+    moved = made.where("re-org on day 38")[0]
+    rows = [row for row in made.rows("hierarchy") if row["position_id"] == moved and row["kind"] == "sales"]
+    sits = {row["position_id"]: row["user_id"] for row in made.rows("position_holders") if row["until"] is None}
+    giver, taker = (users[sits[row["parent_id"]]] for row in sorted(rows, key=lambda row: row["since"])[-2:])
+    halcyon = made.where("60/40 split across regions plus an overlay SE, changed after close")[0]
+    sharer = users[next(row["user_id"] for row in made.rows("opportunity_splits") if row["opportunity_id"] == halcyon and row["share_ppm"] == 400_000)]
+    found = [
+        part("overlay", ("overlay",), engineers[0]), part("partner manager", ("partner-manager",), reps[-1]), part("interim leader", ("manager",), interim),
+        part("lost a team", ("manager",), giver), part("took a team", ("manager",), taker), part("rep of a split", ("rep",), sharer),
+        part("sales ops nowhere", ("sales-ops",), None, "ATLANTIS"), part("manager without a seat", ("manager",)), part("no role", ()),
+    ]  # fmt: skip
+    return [one for one in found if not one.person or one.person["id"] not in taken]
 
 
 def _models() -> list[Any]:

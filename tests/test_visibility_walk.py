@@ -1,0 +1,227 @@
+"""Nobody learns of a deal or account that they may not see: every page, every API call and every export, walked as every part.
+
+What may be seen comes from `tests.sight`, which reads the generated facts by itself.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from tests.company import Company
+from tests.sight import Sight
+from tests.walking import BATCH, Answer, Fill, Walker, api_addresses, api_document, fill_ids, filled, routes, within
+
+PARTS = (
+    "CRO", "VP", "director", "manager", "rep", "sales ops", "sales ops, EMEA only", "sales ops nowhere", "deal desk", "comp admin", "finance",
+    "enablement", "Salesforce admin", "SE", "CSM", "admin", "auditor", "overlay", "partner manager", "interim leader", "lost a team", "took a team",
+    "rep of a split", "manager without a seat", "no role",
+)  # fmt: skip
+LIMITED = ("manager", "rep", "sales ops, EMEA only", "SE", "CSM", "overlay", "lost a team")
+"""Those who see some deals and not others: for them every export and part of a page is opened too."""
+BEFORE_REORG = date(2026, 9, 1)
+LONG_AGO = date(2025, 6, 30)
+STATUSES = [("f.status", status) for status in ("open", "won", "lost")]
+SIGNING_OUT = ("/accounts/logout/",)
+BUCKETS = ("closed", "commit", "best_case", "most_likely", "pipeline", "omitted", "undated", "total_open", "booked", "machine", "quota", "gap")
+
+
+@pytest.fixture(scope="module")
+def sight(company_in_database: Company) -> Sight:
+    """What everybody may see, by the other reading."""
+    return Sight(company_in_database)
+
+
+@pytest.fixture
+def batch(company: Company) -> None:
+    """An uploaded file that waits for its import."""
+    folder = company.workspace.path / "inbox" / BATCH
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "users.csv").write_text("id,name\nU99999,Somebody New\n", encoding="utf-8")
+
+
+class Hidden:
+    """The ids and names that somebody must not learn of, with the two that an address may ask about."""
+
+    def __init__(self, sight: Sight, part: str, deals: frozenset[str]) -> None:
+        everything = bool(part) and sight.sees_all(part)
+        self.visible = deals
+        self.deals = frozenset() if everything else frozenset(sight.deals) - deals
+        accounts = sight.accounts_of(deals)
+        self.accounts = frozenset() if everything else frozenset(sight.accounts) - accounts
+        known = "\n".join([*(sight.deals[i]["name"] for i in deals), *(sight.accounts[i]["name"] for i in accounts)])
+        names = {*(sight.deals[i]["name"] for i in self.deals), *(sight.accounts[i]["name"] for i in self.accounts)}
+        self.names = sorted(name for name in names if name and len(name) > 5 and name not in known)
+
+    def leaks(self, answer: Answer) -> list[str]:
+        """What an answer tells that it should not."""
+        found = sorted(answer.identities & (self.deals | self.accounts))
+        asked = " ".join(parse_qs(urlsplit(answer.address).query).get("q", []))
+        return found + [name for name in self.names if name in answer.text and name not in asked]
+
+
+def fill_for(sight: Sight, hidden: Hidden) -> Fill:
+    """Two deals and accounts of one's own and two of others."""
+    own = sorted(hidden.visible)
+    foreign = sorted(hidden.deals)
+    deals = [*own[:1], *own[-1:], *foreign[:1], *foreign[-1:]]
+    accounts = [sight.deals[deal]["account_id"] for deal in own[:1]] + sorted(hidden.accounts)[:2]
+    return Fill(list(dict.fromkeys(deals)), list(dict.fromkeys(accounts)), fill_ids())
+
+
+def seats(company: Company, sight: Sight, part: str) -> list[str]:
+    """A seat of one's own, or the top, and seats of others."""
+    _, person, _ = sight.who(part)
+    mine = [row["position_id"] for row in sight.sits.get(person, []) if row["until"] is None]
+    return list(dict.fromkeys([*mine[:1], "SEAT-0001", company.where("vacant seat with open pipeline")[1], "SEAT-NONE"]))
+
+
+def check(walker: Walker, hidden: Hidden, address: str, method: str = "GET", **given: Any) -> tuple[Answer, list[str]]:
+    """Ask, and say what is wrong with the answer."""
+    answer = walker.ask(address, method, **given)
+    wrong = [f"{method} {address} answered {answer.status}"] if answer.status >= 500 else []
+    leaks = hidden.leaks(answer)
+    if leaks:
+        wrong.append(f"{method} {address} tells {walker.part or 'strangers'} of {leaks[:5]} and {max(0, len(leaks) - 5)} more")
+    return answer, wrong
+
+
+def test_every_part_is_walked(company):
+    assert set(PARTS) == set(company.logins)
+    assert len(routes()) > 40
+    assert len(api_document()["paths"]) > 25
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_pages_exports_and_api_tell_nobody_too_much(company, sight, batch, part):
+    hidden = Hidden(sight, part, sight.of(part))
+    walker, fill, wrong, opened = Walker(company, part), fill_for(sight, hidden), [], 0
+    further: dict[str, None] = {}
+    for route in routes():
+        for address in filled(route, fill):
+            answer, found = check(walker, hidden, address)
+            wrong += found
+            opened += answer.status == 200
+            if answer.status == 200 and part in LIMITED:
+                further |= dict.fromkeys(within(answer))
+                further |= dict.fromkeys(f"{address}?{prefix}export={kind}" for prefix in ("", "c-") for kind in ("csv", "xlsx"))
+            elif answer.status == 200:
+                further[f"{address}?export=csv"] = None
+    for address in further:
+        wrong += check(walker, hidden, address)[1]
+    for method, address in api_addresses(fill):
+        if method == "GET":
+            answer, found = check(walker, hidden, address)
+            wrong += found
+            opened += answer.status == 200
+    assert wrong == []
+    assert opened > 5
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_nothing_sent_empty_fails_or_tells(company, sight, batch, part):
+    hidden = Hidden(sight, part, sight.of(part))
+    walker, fill, wrong = Walker(company, part), fill_for(sight, hidden), []
+    for route in routes():
+        for address in filled(route, fill):
+            if address not in SIGNING_OUT:
+                wrong += check(walker, hidden, address, "POST")[1]
+    for method, address in api_addresses(fill):
+        if method != "GET":
+            wrong += check(walker, hidden, address, method)[1]
+    assert wrong == []
+
+
+def test_strangers_see_the_sign_in_alone(company, sight, batch):
+    hidden = Hidden(sight, "", frozenset())
+    walker, fill, wrong = Walker(company), fill_for(sight, hidden), []
+    for address in [address for route in routes() for address in filled(route, fill)]:
+        answer, found = check(walker, hidden, address)
+        wrong += found
+        if not address.startswith("/accounts/") and address not in ("/healthz", "/readyz", "/metrics"):
+            assert answer.status in (302, 403, 404, 405), f"{address} answered a stranger with {answer.status}"
+    for method, address in api_addresses(fill):
+        answer, found = check(walker, hidden, address, method)
+        wrong += found
+        assert answer.status == 401, f"{method} {address} answered a stranger with {answer.status}"
+    assert wrong == []
+
+
+@pytest.mark.parametrize("part", [*LIMITED, "no role", "sales ops nowhere"])
+def test_the_forecast_tells_of_own_seats_and_deals_alone(company, sight, part):
+    """Boards, numbers, bars and lists, of one's own seat and of others', now and as it was before the re-organisation."""
+    walker, wrong = Walker(company, part), []
+    for day, org in ((None, "as-was"), (BEFORE_REORG, "as-was"), (BEFORE_REORG, "as-is")):
+        end = day or sight.today()
+        hidden = Hidden(sight, part, sight.of(part, day, org))
+        either = Hidden(sight, part, sight.of(part, day, org) | sight.of(part, end - timedelta(days=30), org))
+        base = {"org": org, "period": "all"} | ({"as_of": day.isoformat()} if day else {})
+        for scope in ("", *seats(company, sight, part)):
+            asked = base | ({"scope": scope} if scope else {})
+            pages = ["", "moves", "talk", "open", "deals", "waterfall"] + [f"number?bucket={bucket}" for bucket in BUCKETS[: 12 if not day else 2]]
+            for page in pages:
+                page, _, more = page.partition("?")
+                wrong += check(walker, hidden, f"/forecast/{page}?{urlencode(asked)}&{more}")[1]
+                wrong += check(walker, hidden, f"/forecast/{page}?{urlencode(asked)}&{more}&export=csv")[1]
+            for bar in ("begin", "transferred_in", "transferred_out", "won", "end"):
+                query = urlencode({**asked, "begin": (end - timedelta(days=30)).isoformat(), "bucket": bar, "export": "csv"})
+                wrong += check(walker, either, f"/forecast/waterfall/bar?{query}")[1]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("org", ["as-was", "as-is"])
+@pytest.mark.parametrize("part", PARTS)
+def test_what_may_be_seen_is_there(company, sight, part, org):
+    """The export of the deal list and the API list exactly the deals in sight, now and at days in the past."""
+    client = company.client(part)
+    for day in (None, BEFORE_REORG, LONG_AGO):
+        at = {"as_of": day.isoformat()} if day else {}
+        want = {deal for deal in sight.of(part, day, org) if not sight.is_deleted(deal, sight.close(day or sight.today()))}
+        query = urlencode([("export", "csv"), ("cols", "id,name"), ("org", org), *STATUSES, *at.items()])
+        answer = client.get(f"/pipeline/deals/?{query}")
+        text = b"".join(answer.streaming_content).decode("utf-8-sig")
+        assert {row["Id"] for row in csv.DictReader(io.StringIO(text))} == want, f"deals of {part} as of {day}, {org}"
+        if org == "as-was":
+            rows = client.get("/api/v1/crm/deals", {"size": 10_000, **at}).json()["rows"]
+            assert {row["id"] for row in rows} == want, f"deals over the API of {part} as of {day}"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_own_records_open_and_others_are_not_there(company, sight, part):
+    walker = Walker(company, part)
+    visible = {deal for deal in sight.of(part) if not sight.is_deleted(deal, sight.close(sight.today()))}
+    hidden = sorted(set(sight.deals) - sight.of(part))
+    for deal in sorted(visible)[:3]:
+        assert walker.ask(f"/pipeline/deals/{deal}").status == 200
+        assert walker.ask(f"/api/v1/crm/deals/{deal}").status == 200
+        assert walker.ask(f"/pipeline/accounts/{sight.deals[deal]['account_id']}").status == 200
+        assert deal in walker.ask(f"/palette/?q={deal}").text
+    for deal in [*hidden[:2], *hidden[-2:]]:
+        assert walker.ask(f"/pipeline/deals/{deal}").status == 404
+        assert walker.ask(f"/api/v1/crm/deals/{deal}").status == 404
+        answer = walker.ask(f"/palette/?q={deal}")
+        assert sight.deals[deal]["name"] not in answer.text
+    for account in sorted(set(sight.accounts) - sight.accounts_of(sight.of(part)))[:2]:
+        assert walker.ask(f"/pipeline/accounts/{account}").status == (200 if sight.sees_all(part) else 404)
+
+
+@pytest.mark.parametrize("part", ["CRO", *LIMITED])
+def test_accounts_in_sight_are_listed(company, sight, part):
+    answer = Walker(company, part).ask("/pipeline/accounts/?export=csv&cols=name")
+    names = set(row["Account"].lstrip("'") for row in csv.DictReader(io.StringIO(answer.text)))
+    deals = [deal for deal in sight.of(part) if not sight.is_deleted(deal, sight.close(sight.today()))]
+    ids = frozenset(sight.accounts) if sight.sees_all(part) else sight.accounts_of(frozenset(deals))
+    assert names == {sight.accounts[i]["name"] for i in ids}
+
+
+def test_names_of_the_company_are_its_own(company, sight):
+    """A name that stands in the product's own words would be found everywhere: pages without facts hold none."""
+    text = Walker(company, "no role").ask("/about/").text
+    found = [row["name"] for row in sight.accounts.values() if row["name"] and re.search(re.escape(row["name"]), text)]
+    assert found == []
