@@ -1,7 +1,6 @@
 """Every page of the navigation, as the roles see it, at both widths: it opens, breaks nothing, is clean under axe and fits."""
 
 import pytest
-
 from tests.browser.harness import SIZES, axe, too_wide
 
 ROLES = ("admin", "CRO", "manager", "rep", "sales ops", "auditor")
