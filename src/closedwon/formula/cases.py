@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from closedwon.base.errors import Invalid
-from closedwon.formula.formula import BLANKS, Formula, compile
+from closedwon.formula.formula import BLANKS, Formula, compile  # noqa: A004
 from closedwon.formula.types import WIDE, Type, number, type_of
 from closedwon.formula.values import decimal_of, exact_digits
 

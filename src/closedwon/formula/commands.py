@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from closedwon.base.errors import Invalid, NotFound
-from closedwon.formula.formula import BadFormula, Formula, compile, types_for
+from closedwon.formula.formula import BadFormula, Formula, compile, types_for  # noqa: A004
 from closedwon.formula.types import Type, types_of
 from closedwon.formula.values import shown
 

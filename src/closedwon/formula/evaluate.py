@@ -21,7 +21,8 @@ COUNT_LIMIT, INT_LIMIT = 10**9, 10**18
 
 def fits(value: int, kind: Type) -> int:
     """The value, where it has no more digits than its type. Raises Fault."""
-    if abs(value) >= 10 ** (kind.whole + kind.scale):
+    limit: int = 10 ** (kind.whole + kind.scale)
+    if abs(value) >= limit:
         raise Fault(OVERFLOW)
     return value
 
@@ -70,7 +71,7 @@ def round_off(value: int, drop: int, mode: str) -> int:
         if (mode == "up" and value) or (mode == "round" and drop == 38 and abs(value) * 2 >= 10**38):
             raise Fault(OVERFLOW)
         return 0
-    size = 10**drop
+    size: int = 10**drop
     made, rest = divmod(abs(value), size)
     sign = -1 if value < 0 else 1
     more = {

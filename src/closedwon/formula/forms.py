@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from closedwon.formula.nodes import Node, add, blank, both, cast, choose, compare, div, lit, mul, smallest, whole_number
@@ -470,7 +471,7 @@ class Forms:
         if len(rest) > 2 * MOST_TIERS:
             raise Mistake(f"{tree.value} has too many pairs", tree.at, f"At most {MOST_TIERS}.")
         pairs = list(zip(rest[::2], rest[1::2], strict=True))
-        for (low, _), (high, _) in zip(pairs, pairs[1:], strict=False):
+        for (low, _), (high, _) in pairwise(pairs):
             if low.op == high.op == "lit" and low.data * 10**high.type.scale >= high.data * 10**low.type.scale:
                 raise Mistake("the tiers must rise", high.span, "Order them by their first value.")
         return value, pairs
@@ -497,7 +498,7 @@ class Forms:
         value, pairs = self._tiers(tree)
         span = tree.span
         made: Node = pairs[0][1]
-        for (x0, y0), (x1, y1) in zip(pairs, pairs[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(pairs):
             run = add(value, x0, span, minus=True)
             rise, width = add(y1, y0, span, minus=True), add(x1, x0, span, minus=True)
             line = add(y0, div(mul(run, rise, span), width, span), span)

@@ -149,7 +149,9 @@ _READ_TIME = (
 def spark_text(text: str) -> str:
     """A template for Spark: its texts escape the backslash, and it tests a part of a text where DuckDB tests the whole."""
     text = re.sub(
-        r"regexp_full_match\((\{\d\}), '((?:[^'])*)'\)", lambda found: f"({found[1]} RLIKE '^(?:" + found[2].replace("\\", "\\\\") + ")$')", text
+        r"regexp_full_match\((\{\d\}), '((?:[^'])*)'\)",
+        lambda found: f"({found[1]} RLIKE '^(?:" + found[2].replace("\\", "\\\\") + ")$')",
+        text,
     )
     for ours, theirs in (("strpos(", "instr("), ("VARCHAR", "STRING"), (" AS TIMESTAMP)", " AS TIMESTAMP_NTZ)"), (" // ", " DIV ")):
         text = text.replace(ours, theirs)

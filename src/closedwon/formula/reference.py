@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from closedwon.formula.functions import TABLE, Function
+from closedwon.formula.declared import Function
+from closedwon.formula.functions import TABLE
 
 EXAMPLE_TYPES = {
     "lines": {"rows": {"net": "money", "kind": "text"}},

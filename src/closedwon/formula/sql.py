@@ -1,4 +1,6 @@
-"""The compiler to SQL. An exact number is an integer at its type's scale (64 bits where its digits fit, else 128), so nothing is lost;
+"""The compiler to SQL.
+
+An exact number is an integer at its type's scale (64 bits where its digits fit, else 128), so nothing is lost;
 a value that cannot be had is an error beside the value, per row, never a failed query and never a silent NULL.
 
 Parts that are used twice become columns of an inner SELECT, so the text stays in proportion to the formula.
@@ -14,8 +16,8 @@ from typing import Any
 from closedwon.base.errors import Invalid
 from closedwon.base.money import digits as currency_digits
 from closedwon.formula.evaluate import COUNT_LIMIT, INT_LIMIT, NO_NUMBER, NOT_WHOLE, OVERFLOW, ZERO, chunks, is_direct
-from closedwon.formula.functions_text import LONG, LONGEST, NUMBER
 from closedwon.formula.functions_date import spark_text
+from closedwon.formula.functions_text import LONG, LONGEST, NUMBER
 from closedwon.formula.nodes import LARGEST, Fault, Node
 from closedwon.formula.types import QUOTIENT_SCALE, Type, number
 

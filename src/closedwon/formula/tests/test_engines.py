@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedwon.facts import duck
-from closedwon.formula.formula import compile
+from closedwon.formula.formula import compile  # noqa: A004
 from closedwon.formula.types import types_of
 
 TYPES = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from closedwon.base.errors import ClosedwonError
 from closedwon.facts import duck
-from closedwon.formula.formula import compile
+from closedwon.formula.formula import compile  # noqa: A004
 from closedwon.formula.types import types_of
 
 TYPES = types_of(

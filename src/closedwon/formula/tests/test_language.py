@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 import sqlglot
+from typer.testing import CliRunner
+
 from closedwon.base.errors import Invalid
 from closedwon.facts import duck
 from closedwon.formula.cases import Run, read
-from closedwon.formula.formula import compile, types_for
+from closedwon.formula.formula import compile, types_for  # noqa: A004
 from closedwon.formula.functions import TABLE
 from closedwon.formula.reference import EXAMPLE_ROW, EXAMPLE_TYPES, page
 from closedwon.formula.types import type_of
 from closedwon.formula.values import shown
 from closedwon.site.cli import app
-from typer.testing import CliRunner
 
 PUBLIC = [one for one in TABLE.values() if one.group]
 ROOT = Path(__file__).parents[4]
@@ -62,8 +63,8 @@ def test_the_reference_page_is_current():
         ("5 NOT IN (1, 5)", False), ("!FALSE && TRUE", True), ('/* why */ "x"', "x"), ('"a\\"b"', 'a"b'), ("'it'", "it"), ("IF(NULL > 1, 1, 2)", 2),
         ("DATE(2026,1,31) + 1", date(2026, 2, 1)), ("DATE(2026,3,1) - DATE(2026,2,1)", 28), ('TIMEVALUE("01:00:00.000") - TIMEVALUE("23:00:00.000")', 7_200_000),
         ("ROUND(-2.5, 0)", -3), ("ROUND(1250, -2)", 1300), ("99999999999999999999 * 99999999999999999", Decimal(9999999999999999899900000000000000001)),
-        ("PRORATE(1200, DATE(2026,1,1), DATE(2026,4,1), \"month\")", 300), ("MONTHS_BETWEEN(DATE(2026,1,31), DATE(2026,2,28), \"whole\")", 1),
-        ("MONTHS_BETWEEN(DATE(2026,1,15), DATE(2026,2,1), \"30/360\")", Decimal("0.533333333333333333")), ("TIER_SLAB(50, 0, 10%, 100, 20%)", 5), ("INTERPOLATE(5, 10, 1, 20, 2)", 1),
+        ('PRORATE(1200, DATE(2026,1,1), DATE(2026,4,1), "month")', 300), ('MONTHS_BETWEEN(DATE(2026,1,31), DATE(2026,2,28), "whole")', 1),
+        ('MONTHS_BETWEEN(DATE(2026,1,15), DATE(2026,2,1), "30/360")', Decimal("0.533333333333333333")), ("TIER_SLAB(50, 0, 10%, 100, 20%)", 5), ("INTERPOLATE(5, 10, 1, 20, 2)", 1),
         ("TEXT(1/4)", "0.25"), ("TEXT(-0.5)", "-0.5"), ("TEXT(DATE(2013,12,31))", "2013-12-31"), ("LOG(1000)", 3.0),
     ],
 )  # fmt: skip
