@@ -137,7 +137,7 @@ def matches(result: Any, error: str | None, expected: str | None, case: Mapping[
     if isinstance(result, date):
         at = result if isinstance(result, datetime) else datetime(result.year, result.month, result.day)  # noqa: DTZ001
         return wanted == f"{at:%a %b %d %H:%M:%S} GMT {at.year:04}"
-    return wanted == result
+    return bool(wanted == result)
 
 
 def _same_number(result: Any, wanted: str, case: Mapping[str, Any]) -> bool:

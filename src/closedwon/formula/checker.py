@@ -205,8 +205,8 @@ class Checker(Forms):
 
     def in_picklist(self, field: Node, value: Node) -> None:
         """A text beside a picklist must be one of its values."""
-        if field.type.kind == "picklist" and field.type.values and value.op == "lit" and isinstance(value.data, str):
-            if value.data not in field.type.values:
+        if field.type.kind == "picklist" and field.type.values and value.op == "lit":  # noqa: SIM102
+            if isinstance(value.data, str) and value.data not in field.type.values:
                 near = [] if len(self.mistakes) >= MOST_HINTS else get_close_matches(value.data[:80], field.type.values[:500], 1, 0.5)
                 hint = f"Did you mean {near[0]!r}?" if near else f"Values are {', '.join(field.type.values[:6])}."
                 self.mistakes.append(Mistake(f"{value.data!r} is not a value of {field.data}", value.span, hint))
@@ -275,7 +275,7 @@ class Checker(Forms):
         wanted = "date" if kind == "day" else kind
         if node.type.kind == "blank":
             return cast(node, replace(BLANK, kind=wanted))
-        if wanted != "any" and node.type.kind != wanted:
+        if wanted not in {"any", node.type.kind}:
             raise Mistake(
                 f"{named(node.type)} stands where {_WORDS.get(wanted, wanted)} is needed", node.span, self.bridge(node.type, Type(wanted))
             )

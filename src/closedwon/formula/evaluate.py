@@ -37,7 +37,8 @@ def quotient(top: int, bottom: int, shift: int, *, direct: bool) -> int:
         bottom *= 10**-shift
         shift = 0
     if direct:
-        return sign * ((2 * top * 10**shift + bottom) // (2 * bottom))
+        made_at_once: int = sign * ((2 * top * 10**shift + bottom) // (2 * bottom))
+        return made_at_once
     if bottom > HUGE:
         raise Fault(OVERFLOW)
     made, rest = divmod(top, bottom)
