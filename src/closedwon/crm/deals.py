@@ -115,9 +115,9 @@ def _arrow(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
     return rows_to_table(rows, columns)
 
 
-def visible_condition(by: Actor, cutoff: datetime, release: Release | None) -> tuple[str, dict[str, Any]]:
-    """A condition and its table that leave only the deals that `by` may see."""
-    ids = visible_deals(scope(by, cutoff=cutoff, release=release), cutoff=cutoff, release=release)
+def visible_condition(by: Actor, cutoff: datetime, release: Release | None, org: str = "as-was") -> tuple[str, dict[str, Any]]:
+    """A condition and its table that leave only the deals that `by` may see, by the organisation as it was or as it is."""
+    ids = visible_deals(scope(by, cutoff=cutoff, org=org, release=release), cutoff=cutoff, release=release)
     if ids is None:
         return "TRUE", {}
     return "d.opportunity_id IN (SELECT id FROM visible)", {"visible": _arrow([{"id": i} for i in sorted(ids)], (Column("id", "text"),))}
@@ -161,6 +161,7 @@ def deals(
     query: DealQuery,
     *,
     as_of: date | datetime | None = None,
+    org: str = "as-was",
     release: Release | None = None,
     choices: Sequence[str] = (),
 ) -> Page:
@@ -168,7 +169,7 @@ def deals(
     release = release or latest()
     cutoff = cutoff_of(as_of)
     inputs = deal_inputs(release, "deal_states", "accounts", "users", "opportunities")
-    allowed, extra = visible_condition(by, cutoff, release)
+    allowed, extra = visible_condition(by, cutoff, release, org)
     inputs |= extra
     custom = custom_columns(release)
     at = f"TIMESTAMPTZ {text_literal(cutoff.isoformat())}"
@@ -206,7 +207,7 @@ def deals(
         query.page,
         query.size,
         amount,
-        _choices(seen, choices, inputs, (release.pk if release else 0, by.name, as_of)),
+        _choices(seen, choices, inputs, (release.pk if release else 0, by.name, as_of, org)),
     )
 
 
@@ -229,7 +230,7 @@ def _choices(seen: str, names: Sequence[str], inputs: dict[str, Any], key: tuple
     return made
 
 
-def deal(by: Actor, deal_id: str, *, as_of: date | datetime | None = None) -> dict[str, Any]:
+def deal(by: Actor, deal_id: str, *, as_of: date | datetime | None = None, org: str = "as-was") -> dict[str, Any]:
     """One deal with its account, owner, splits, team, lines, contacts and every change. Raises NotFound where `by` may not see it."""
     release = latest()
     cutoff = cutoff_of(as_of)
@@ -237,7 +238,7 @@ def deal(by: Actor, deal_id: str, *, as_of: date | datetime | None = None) -> di
         release, "deal_states", "accounts", "users", "opportunities", "opportunity_changes", "opportunity_splits", "opportunity_team",
         "line_items", "products", "opportunity_contacts", "contacts", "activities", "bookings",
     )  # fmt: skip
-    allowed, extra = visible_condition(by, cutoff, release)
+    allowed, extra = visible_condition(by, cutoff, release, org)
     inputs |= extra
     at, key = f"TIMESTAMPTZ {text_literal(cutoff.isoformat())}", text_literal(deal_id)
     found = query_rows(f"{SELECT} WHERE d.opportunity_id = {key} AND {allowed} AND d.valid_from < {at} AND d.valid_until >= {at}", inputs)
@@ -286,12 +287,15 @@ def deal(by: Actor, deal_id: str, *, as_of: date | datetime | None = None) -> di
     return made
 
 
-def accounts(by: Actor, *, find: str = "", page: int = 1, size: int = PAGE, as_of: date | None = None) -> Page:
-    """Accounts with their open and won deals, of the deals that `by` may see; those who see everything see accounts without deals too."""
+def accounts(by: Actor, *, find: str = "", page: int = 1, size: int = PAGE, as_of: date | None = None, org: str = "as-was") -> Page:
+    """Accounts with their open and won deals, of the deals that `by` may see; those who see everything see accounts without deals too.
+
+    A parent is named where it is in sight itself.
+    """
     release = latest()
     cutoff = cutoff_of(as_of)
     inputs = deal_inputs(release, "deal_states", "accounts", "users")
-    allowed, extra = visible_condition(by, cutoff, release)
+    allowed, extra = visible_condition(by, cutoff, release, org)
     inputs |= extra
     at = f"TIMESTAMPTZ {text_literal(cutoff.isoformat())}"
     seen = f"d.valid_from < {at} AND d.valid_until >= {at} AND NOT d.is_deleted AND {allowed}"
@@ -303,34 +307,47 @@ def accounts(by: Actor, *, find: str = "", page: int = 1, size: int = PAGE, as_o
         f"FROM deal_states d LEFT JOIN stages s ON s.stage = d.stage WHERE {seen} AND d.account_id IS NOT NULL GROUP BY 1) "
         f"SELECT a.id, a.name, a.industry, a.segment, a.region, a.country, a.employees, u.name AS owner, p.name AS parent, "
         f"COALESCE(m.open_deals, 0) AS open_deals, COALESCE(m.won_deals, 0) AS won_deals, m.last_won, COUNT(*) OVER () AS total "
-        f"FROM accounts a {join} mine m ON m.account_id = a.id LEFT JOIN users u ON u.id = a.owner_id LEFT JOIN accounts p ON p.id = a.parent_id "
-        f"{name} ORDER BY open_deals DESC, lower(a.name), a.id LIMIT {size} OFFSET {(page - 1) * size}"
+        f"FROM accounts a {join} mine m ON m.account_id = a.id LEFT JOIN users u ON u.id = a.owner_id "
+        f"LEFT JOIN accounts p ON p.id = a.parent_id{_in_sight('p', allowed)} {name} ORDER BY open_deals DESC, lower(a.name), a.id LIMIT {size} OFFSET {(page - 1) * size}"
     )
     rows = query_rows(text, inputs)
     return Page(rows, rows[0]["total"] if rows else 0, page, size)
 
 
-def account(by: Actor, account_id: str, *, as_of: date | None = None) -> dict[str, Any]:
-    """One account and the deals on it that `by` may see. Raises NotFound where they may see none, unless they see everything."""
-    release = latest()
-    inputs = deal_inputs(release, "accounts", "users", "contacts", "contracts")
-    key = text_literal(account_id)
+def _in_sight(account: str, allowed: str) -> str:
+    """A condition that somebody who does not see everything sees a deal of an account; `mine` holds the accounts of such deals."""
+    return "" if allowed == "TRUE" else f" AND {account}.id IN (SELECT account_id FROM mine)"
+
+
+def account(by: Actor, account_id: str, *, as_of: date | None = None, org: str = "as-was") -> dict[str, Any]:
+    """One account, its family in sight, and the deals on it that `by` may see. Raises NotFound where they may see none, unless they see everything."""
+    release, cutoff = latest(), cutoff_of(as_of)
+    inputs = deal_inputs(release, "deal_states", "accounts", "users", "contacts", "contracts")
+    allowed, extra = visible_condition(by, cutoff, release, org)
+    inputs |= extra
+    at, key = f"TIMESTAMPTZ {text_literal(cutoff.isoformat())}", text_literal(account_id)
+    mine = (
+        f"WITH mine AS (SELECT DISTINCT d.account_id FROM deal_states d WHERE d.valid_from < {at} AND d.valid_until >= {at} "
+        f"AND NOT d.is_deleted AND {allowed} AND d.account_id IS NOT NULL)"
+    )
     found = query_rows(
-        f"SELECT a.*, u.name AS owner, p.name AS parent FROM accounts a LEFT JOIN users u ON u.id = a.owner_id "
-        f"LEFT JOIN accounts p ON p.id = a.parent_id WHERE a.id = {key}",
+        f"{mine} SELECT a.*, u.name AS owner, p.id AS parent_in_sight, p.name AS parent FROM accounts a LEFT JOIN users u ON u.id = a.owner_id "
+        f"LEFT JOIN accounts p ON p.id = a.parent_id{_in_sight('p', allowed)} WHERE a.id = {key}{_in_sight('a', allowed)}",
         inputs,
     )
-    listed = deals(by, DealQuery(where={"account_id": account_id}, sort="close_date", descending=True, size=500), as_of=as_of)
-    everything = scope(by, cutoff=cutoff_of(as_of), release=release).everything
-    if not found or not (listed.rows or everything):
+    if not found:
         raise NotFound(f"There is no account {account_id}, or you may not see it.")
     made = found[0]
-    made["deals"] = listed.rows
+    made["parent_id"] = made.pop("parent_in_sight")
+    mine_only = DealQuery(where={"account_id": account_id}, sort="close_date", descending=True, size=500)
+    made["deals"] = deals(by, mine_only, as_of=as_of, org=org).rows
     made["contracts"] = query_rows(
         f"SELECT id, start_date, end_date, notice_by, auto_renew, arr_at_end_minor, currency, cancelled_at FROM contracts "
         f"WHERE account_id = {key} ORDER BY end_date DESC",
         inputs,
     )
-    made["children"] = query_rows(f"SELECT id, name FROM accounts WHERE parent_id = {key} ORDER BY name LIMIT 100", inputs)
+    made["children"] = query_rows(
+        f"{mine} SELECT a.id, a.name FROM accounts a WHERE a.parent_id = {key}{_in_sight('a', allowed)} ORDER BY a.name LIMIT 100", inputs
+    )
     made["custom"] = {k.removeprefix("x_").replace("_", " "): v for k, v in made.items() if k.startswith("x_") and v is not None}
     return made

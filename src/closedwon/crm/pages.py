@@ -80,7 +80,7 @@ def deals(request: HttpRequest) -> HttpResponse:
             page=query.offset // size + 1,
             size=min(size, 10_000),
         )
-        found = actions.deals(by, asked, as_of=view.as_of, choices=() if offered else chips)
+        found = actions.deals(by, asked, as_of=view.as_of, org=view.org, choices=() if offered else chips)
         offered.update(found.choices)
         return Rows(found.rows, found.total, {"amount_minor": found.amount_minor}, offered)
 
@@ -147,7 +147,7 @@ def _value(name: str, value: str | None, currency: str) -> str:
 def deal(request: HttpRequest, deal_id: str) -> HttpResponse:
     """One deal: what it is, who works on it, and every change."""
     by, view = web_actor(request), View.of(request)
-    made = actions.deal(by, deal_id, as_of=view.as_of)
+    made = actions.deal(by, deal_id, as_of=view.as_of, org=view.org)
     currency = made["currency"] or current().settings.currency
     record = made["record"]
     tiles = [
@@ -168,7 +168,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
 
     def rows(query: Query) -> Rows:
         size = max(1, min(query.limit, 10_000))
-        found = actions.accounts(by, find=query.search, page=query.offset // size + 1, size=size, as_of=view.as_of)
+        found = actions.accounts(by, find=query.search, page=query.offset // size + 1, size=size, as_of=view.as_of, org=view.org)
         return Rows(found.rows, found.total)
 
     columns = [
@@ -195,7 +195,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest, account_id: str) -> HttpResponse:
     """One account: its deals, contracts and place in the family."""
     by, view = web_actor(request), View.of(request)
-    made = actions.account(by, account_id, as_of=view.as_of)
+    made = actions.account(by, account_id, as_of=view.as_of, org=view.org)
     table = DataTable(
         request, "crm:account", _deal_columns()[:8], made["deals"], title="Deals", sort="-close_date", name="account-deals", search=False
     )

@@ -153,12 +153,15 @@ def _duplicates(by: Actor, day: date, release: Release | None, page: int, size: 
     forms = "inc|ltd|llc|gmbh|ag|corp|corporation|co|company|plc|kk|pvt|sa|bv"
     bare = rf"regexp_replace(regexp_replace(lower(name), '\b({forms})\b\.?', '', 'g'), '[^\p{{L}}0-9]', '', 'g')"
     inputs, seen = _seen(by, day, release, rows=True)
-    mine = f"n.id IN (SELECT account_id FROM ({seen}))" if "visible" in inputs else "TRUE"
+    mine, parents = "TRUE", ""
+    if "visible" in inputs:
+        mine, parents = (f"{name}.id IN (SELECT account_id FROM ({seen}))" for name in ("n", "p"))
+        parents = f" AND {parents}"
     rows = query_rows(
         f"WITH named AS (SELECT id, name, parent_id, {bare} AS bare FROM accounts WHERE name IS NOT NULL AND deleted_at IS NULL), "
         f"twice AS (SELECT bare FROM named WHERE bare <> '' GROUP BY 1 HAVING COUNT(*) > 1) "
-        f"SELECT n.id, n.name, p.name AS parent, n.parent_id, COUNT(*) OVER () AS total FROM named n JOIN twice t ON t.bare = n.bare "
-        f"LEFT JOIN accounts p ON p.id = n.parent_id WHERE {mine} ORDER BY n.bare, n.id "
+        f"SELECT n.id, n.name, p.name AS parent, p.id AS parent_id, COUNT(*) OVER () AS total FROM named n JOIN twice t ON t.bare = n.bare "
+        f"LEFT JOIN accounts p ON p.id = n.parent_id{parents} WHERE {mine} ORDER BY n.bare, n.id "
         f"LIMIT {int(size)} OFFSET {(int(page) - 1) * int(size)}",
         inputs,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, Literal, cast
 from urllib.parse import urlencode
 
@@ -313,7 +314,9 @@ class DataTable:
         if wanted and self.exports:
             from closedwon.ui import export
 
-            return cast("HttpResponse", export.response(self.file_name, self.columns, self.every(), wanted))
+            rows = iter(self.every())
+            first = list(islice(rows, 1))  # asked before the answer begins, so that what is refused is refused with its own page
+            return cast("HttpResponse", export.response(self.file_name, self.columns, chain(first, rows), wanted))
         if self.request.headers.get("HX-Target") == self.id and not self.request.headers.get("HX-History-Restore-Request"):
             return HttpResponse(render_to_string("cw/table.html", {"table": self}, request=self.request))
         return None
