@@ -308,9 +308,12 @@ def quota_of_seats(rows: Iterable[Mapping[str, Any]], kinds: Sequence[str], star
         key = (row["scope_id"], row["period_start"], row["period_end"])
         if key not in best or rank[row["kind"]] < rank[best[key]["kind"]]:
             best[key] = row
+    spans: dict[str, list[tuple[Any, Any]]] = {}
+    for seat, first, last in best:
+        spans.setdefault(seat, []).append((first, last))
     made: dict[str, int] = {}
     for (seat, first, last), row in best.items():
-        inside = any(s == seat and (a, b) != (first, last) and a <= first and last <= b for s, a, b in best if s == seat)
+        inside = any((a, b) != (first, last) and a <= first and last <= b for a, b in spans[seat])
         if not inside:
             made[seat] = made.get(seat, 0) + row["amount_minor"]
     return made

@@ -154,16 +154,20 @@ def _by_territory(
 
 def quotas(on: Ground, ask: Ask, tree: Tree) -> tuple[dict[str, int], dict[str, int]]:
     """Each node's quota of the period in the question's currency, and the sum of the nodes below."""
-    ratio = {row["currency"]: row for row in rates_of(on, ask)}
+    return rules.quota_up(_own_quotas(on, replace(ask, by="manager")), tree)
+
+
+@lru_cache(maxsize=256)
+def _own_quotas(on: Ground, ask: Ask) -> dict[str, int]:
+    """The quota that stands in each node's own name."""
+    ratio, day, measure = {row["currency"]: row for row in rates_of(on, ask)}, ask.day, ask.type.quota_measure
     rows = []
     for row in on.rows("quotas"):
-        if row["measure"] != ask.type.quota_measure or not row["since"] <= ask.day < (row["until"] or LAST):
-            continue
-        rate = ratio.get(row["currency"] or ask.currency)
-        if rate is not None:
-            rows.append({**row, "amount_minor": rules.converted(row["amount_minor"] or 0, rate)})
-    own = rules.quota_of_seats(rows, ask.type.quota_kinds, ask.period.start, ask.period.end)
-    return rules.quota_up(own, tree)
+        if row["measure"] == measure and row["since"] <= day < (row["until"] or LAST):
+            rate = ratio.get(row["currency"] or ask.currency)
+            if rate is not None:
+                rows.append({**row, "amount_minor": rules.converted(row["amount_minor"] or 0, rate)})
+    return rules.quota_of_seats(rows, ask.type.quota_kinds, ask.period.start, ask.period.end)
 
 
 @lru_cache(maxsize=64)
