@@ -71,7 +71,7 @@ def used(text):
     if formula.problems:
         formula.report()
         return spent
-    outcome = formula.evaluate({"amount": 5, "name": "k7"})
+    outcome = formula.evaluate({"amount": 5, "name": "k7", "TODAY()": "2026-01-01", "NOW()": "2026-01-01 00:00:00"})
     assert outcome.error is None or isinstance(outcome.error, str)
     try:
         sql = formula.sql()
@@ -80,7 +80,7 @@ def used(text):
     spent = time.perf_counter() - start
     with duck.cursor() as cursor:
         cursor.execute(
-            f"WITH rows AS (SELECT 5::DECIMAL(18,4) AS amount, 'k7' AS name, DATE '2026-01-01' AS day, [{{'net': 5::DECIMAL(18,4)}}] AS lines) {sql}"
+            f"WITH rows AS (SELECT 5::DECIMAL(18,4) AS amount, 'k7' AS name, DATE '2026-01-01' AS day, DATE '2026-01-01' AS \"TODAY()\", TIMESTAMP '2026-01-01' AS \"NOW()\", [{{'net': 5::DECIMAL(18,4)}}] AS lines) {sql}"
         ).fetchall()
     return spent
 
