@@ -67,6 +67,7 @@ ENVIRONMENT = {
     "CLOSEDWON_UPDATE_SNAPSHOTS": ("develop", "`1` lets tests write the committed Spark SQL anew."),
     "CLOSEDWON_BROWSER_DEMO": ("develop", "A demo's address that browser tests use instead of their own."),
     "CLOSEDWON_FUZZ_SECONDS": ("develop", "How long formulas are fuzzed."),
+    "CLOSEDWON_FORMULA_CASES": ("develop", "A file of formula cases, instead of the one in the test data."),
     "CLOSEDWON_FORMULA_EXAMPLES": ("develop", "How many generated formulas the property test compares."),
 }
 
@@ -377,6 +378,37 @@ def roles_page() -> str:
     return "\n".join(parts)
 
 
+SECTIONS = (
+    ("Begin", "tutorial", ("first-hour",)),
+    (
+        "How to",
+        "how-to",
+        ("import", "policies", "snapshots", "time", "people", "api", "run", "operate", "spark-s3", "generate", "components"),
+    ),
+    ("How numbers come about", "field", ("forecast", "import", "deal-states")),
+    ("Reference", "reference", ("commands", "settings", "tables", "policies", "roles", "formulas")),
+    ("Decisions", "decisions", ()),
+)
+"""The folders of documents, and the order of their pages; others follow by name."""
+
+
+def index_page() -> str:
+    """The list of all documents, by their titles."""
+    parts = [f"# Documents\n\n{BY}\n"]
+    for title, folder, order in SECTIONS:
+        files = sorted(
+            (ROOT / "docs" / folder).glob("*.md"), key=lambda file: (order.index(file.stem) if file.stem in order else 99, file.stem)
+        )
+        lines = [f"- [{_title(file)}]({folder}/{file.name})" for file in files]
+        parts.append(f"## {title}\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def _title(file: Path) -> str:
+    first = file.read_text(encoding="utf-8").lstrip().split("\n", 1)[0]
+    return re.sub(r"^#\s*(\d+\.\s*)?", "", first)
+
+
 def pages() -> dict[Path, str]:
     """Every generated page by its path in the repository."""
     boot()
@@ -389,6 +421,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "roles.md": roles_page(),
         REFERENCE / "formulas.md": reference.page(),
         **policy_pages(),
+        Path("docs/index.md"): index_page(),
     }
 
 

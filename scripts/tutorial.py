@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "docs" / "tutorial" / "first-hour.md",)
+PAGES = (ROOT / "README.md", ROOT / "docs" / "tutorial" / "first-hour.md")
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LEFT_OUT = "…"
 
@@ -75,7 +75,7 @@ def played(text: str) -> str:
     """The page with what its commands print now."""
     with tempfile.TemporaryDirectory(prefix="closedwon-tutorial-") as name:
         folder = Path(name) / "work"
-        shutil.copytree(ROOT / "example" / "first-hour", folder / "export")
+        shutil.copytree(ROOT / "example" / "first-hour", folder / "example" / "first-hour")
         return BLOCK.sub(lambda found: f"```console\n{_block(found[1], folder)}\n```", text)
 
 

@@ -64,7 +64,10 @@ def export_command(
 
 
 @audit.command("show")
-def show_command(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20, verb: str = "") -> None:
+def show_command(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 20,
+    verb: Annotated[str, typer.Option(help="Only entries of this verb, as in facts.imported.")] = "",
+) -> None:
     """The newest entries."""
     _start()
     from closedwon.audit.actions import entries
@@ -75,7 +78,10 @@ def show_command(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20, ve
 
 
 @audit.command("erase")
-def erase_command(person: str, reason: Annotated[str, typer.Option(help="Why; kept in the trail.")]) -> None:
+def erase_command(
+    person: Annotated[str, typer.Argument(help="The person's id in the table users.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the trail.")],
+) -> None:
     """Destroy a person's key, so that what the trail says about them cannot be read any more."""
     _start()
     from closedwon.audit.actions import erase

@@ -22,7 +22,10 @@ def _start() -> None:
 
 
 @jobs.command("list")
-def list_command(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, status: str = "") -> None:
+def list_command(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")] = 20,
+    status: Annotated[str, typer.Option(help="Only queued, running, done, failed or cancelled ones.")] = "",
+) -> None:
     """The newest jobs."""
     _start()
     from closedwon.jobs.actions import visible

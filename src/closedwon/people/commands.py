@@ -149,7 +149,11 @@ def grant(
     typer.echo(f"{email} has {_words(made)}.")
 
 
-def revoke(email: Email, role: Annotated[str, typer.Argument(help="The role to take away.")], reason: str = "") -> None:
+def revoke(
+    email: Email,
+    role: Annotated[str, typer.Argument(help="The role to take away.")],
+    reason: Annotated[str, typer.Option(help="Why, for the audit trail.")] = "",
+) -> None:
     """Take a role away."""
     by = _start()
     from closedwon.people import actions
@@ -278,7 +282,11 @@ def identities(
         )
 
 
-def identity(kind: str, value: str, person: str) -> None:
+def identity(
+    kind: Annotated[str, typer.Argument(help="employee_no, crm_user, payee or subject.")],
+    value: Annotated[str, typer.Argument(help="The name in that system.")],
+    person: Annotated[str, typer.Argument(help="The person's id in the table users.")],
+) -> None:
     """Say that a name in a system is a person: employee_no, crm_user, payee or subject."""
     by = _start()
     from closedwon.people import actions
@@ -287,7 +295,10 @@ def identity(kind: str, value: str, person: str) -> None:
     typer.echo(f"{kind} {value} is {person}.")
 
 
-def settle(number: int, person: str) -> None:
+def settle(
+    number: Annotated[int, typer.Argument(help="The conflict's number.")],
+    person: Annotated[str, typer.Argument(help="The person's id in the table users.")],
+) -> None:
     """Decide which person a contested identity belongs to."""
     by = _start()
     from closedwon.people import actions
@@ -335,7 +346,7 @@ def propose_seat(
 
 
 def decide_seat(
-    number: int,
+    number: Annotated[int, typer.Argument(help="The correction's number.")],
     approve: Annotated[bool, typer.Option("--approve/--reject", help="Approve or reject it.")],
     note: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
