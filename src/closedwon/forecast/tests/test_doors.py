@@ -170,6 +170,7 @@ def test_the_command_line_prints_what_the_action_gives(company, monkeypatch):
 
     def ask(*words):
         return CliRunner().invoke(app, ["--workspace", str(company.path), *words], catch_exceptions=False)
+
     made = ask("forecast", "show", "--as-of", "2026-11-02", "--period", "2026-Q4", "--by", "manager", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(made.stdout)))
     assert [row["node"] for row in rows] == ["ann", "max", "mia", "unassigned", "total"]

@@ -1,0 +1,55 @@
+/* How long deals have stayed in each stage: the age that the wanted share of finished visits did not exceed. */
+WITH stages_of AS (
+  SELECT
+    s.opportunity_id,
+    s.stage,
+    s.valid_from,
+    LAG(s.stage) OVER (PARTITION BY s.opportunity_id ORDER BY s.valid_from NULLS LAST) AS stage_before,
+    ROW_NUMBER() OVER (PARTITION BY s.opportunity_id ORDER BY s.valid_from NULLS LAST) AS state_no
+  FROM deal_states AS s
+  CROSS JOIN params AS p
+  WHERE
+    s.valid_from < p.cutoff
+), entries AS (
+  SELECT
+    opportunity_id,
+    stage,
+    valid_from AS entered_at
+  FROM stages_of
+  WHERE
+    state_no = 1 OR stage IS DISTINCT FROM stage_before
+), visits AS (
+  SELECT
+    stage,
+    entered_at,
+    LEAD(entered_at) OVER (PARTITION BY opportunity_id ORDER BY entered_at NULLS LAST) AS left_at
+  FROM entries
+), ages AS (
+  SELECT
+    v.stage,
+    CAST(CAST(v.left_at AS DATE) - CAST(v.entered_at AS DATE) AS BIGINT) AS days
+  FROM visits AS v
+  JOIN stages AS g
+    ON g.stage = v.stage
+  WHERE
+    NOT v.left_at IS NULL
+    AND g.status = 'open'
+    AND v.entered_at > CAST('1000-01-01 00:00:00+00' AS TIMESTAMP)
+), ranked AS (
+  SELECT
+    stage,
+    days,
+    ROW_NUMBER() OVER (PARTITION BY stage ORDER BY days NULLS LAST) AS rank_no,
+    COUNT(*) OVER (PARTITION BY stage) AS visits
+  FROM ages
+)
+SELECT
+  r.stage,
+  MIN(r.days) AS days,
+  MAX(r.visits) AS visits
+FROM ranked AS r
+CROSS JOIN params AS p
+WHERE
+  r.visits >= p.least AND r.rank_no * 1000000 >= r.visits * p.share_ppm
+GROUP BY
+  r.stage
