@@ -27,6 +27,7 @@ class CrmConfig(AppConfig):
         """Make the pipeline policy, and what the palette finds, known."""
         from closedwon.crm.finding import register_search
         from closedwon.crm.policy import PipelinePolicy
+        from closedwon.crm.preview import run_case, stages_preview
         from closedwon.policies.registry import PolicyKind, register
 
         register_search()
@@ -39,5 +40,7 @@ class CrmConfig(AppConfig):
                 "Stages, order types and where bookings come from",
                 "closedwon.crm",
                 "default/pipeline.toml",
+                run_case=run_case,
+                preview=stages_preview,
             )
         )

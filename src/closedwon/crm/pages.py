@@ -42,7 +42,7 @@ def _deal_columns() -> list[Col]:
         Col("amount_minor", "Amount", "money", currency="currency", phone="big", total=True),
         Col("currency", "Currency", sort=False, phone="hide"),
         Col("stage", "Stage", filter=True),
-        Col("category", "Category", filter=True),
+        Col("category", "Category", filter=True, value=lambda row: row["category"].replace("_", " ").capitalize()),
         Col("close_date", "Closes", "date"),
         Col("owner", "Owner"),
         Col("order_type", "Type", filter=True, hidden=True),
