@@ -65,7 +65,7 @@ ENVIRONMENT = {
     "CLOSEDWON_TEST_DATABASE_URL": ("develop", "The PostgreSQL that tests run on."),
     "CLOSEDWON_REQUIRE": ("develop", "Parts that tests may not leave out: `browser postgres spark data`."),
     "CLOSEDWON_UPDATE_SNAPSHOTS": ("develop", "`1` lets tests write the committed Spark SQL anew."),
-    "CLOSEDWON_BROWSER_DEMO": ("develop", "A demo's address that browser tests use instead of their own."),
+    "CLOSEDWON_BROWSER_DEMO": ("develop", "A demo folder that browser tests use instead of a new one."),
     "CLOSEDWON_FUZZ_SECONDS": ("develop", "How long formulas are fuzzed."),
     "CLOSEDWON_FORMULA_CASES": ("develop", "A file of formula cases, instead of the one in the test data."),
     "CLOSEDWON_FORMULA_EXAMPLES": ("develop", "How many generated formulas the property test compares."),
@@ -419,7 +419,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "commands.md": commands_page(),
         REFERENCE / "settings.md": settings_page(),
         REFERENCE / "roles.md": roles_page(),
-        REFERENCE / "formulas.md": reference.page(),
+        REFERENCE / "formulas.md": reference.page() + "\n",  # as `closedwon formula functions` prints it
         **policy_pages(),
         Path("docs/index.md"): index_page(),
     }
