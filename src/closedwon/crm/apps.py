@@ -26,11 +26,14 @@ class CrmConfig(AppConfig):
     def ready(self) -> None:
         """Make the pipeline policy, and what the palette finds, known."""
         from closedwon.crm.finding import register_search
+        from closedwon.crm.home import cards
         from closedwon.crm.policy import PipelinePolicy
         from closedwon.crm.preview import run_case, stages_preview
         from closedwon.policies.registry import PolicyKind, register
+        from closedwon.ui.today import register as register_cards
 
         register_search()
+        register_cards(cards)
         register(
             PolicyKind(
                 "pipeline",

@@ -18,7 +18,7 @@ from closedwon.facts.engine import query_rows
 from closedwon.facts.models import Release
 from closedwon.facts.releases import latest, source
 from closedwon.people.actor import Actor
-from closedwon.people.visibility import closing_cutoff, scope, visible_deals
+from closedwon.people.visibility import closing_cutoff, closing_day, scope, visible_deals
 from closedwon.policies.actions import applied
 from closedwon.workspace import current
 
@@ -351,3 +351,33 @@ def account(by: Actor, account_id: str, *, as_of: date | None = None, org: str =
     )
     made["custom"] = {k.removeprefix("x_").replace("_", " "): v for k, v in made.items() if k.startswith("x_") and v is not None}
     return made
+
+
+MOVES = ("stage", "forecast_category", "amount_minor", "close_date")
+
+
+def moved(by: Actor, *, as_of: date | datetime | None = None, back: timedelta, limit: int) -> list[dict[str, Any]]:
+    """The deals that `by` may see and that moved since a day before the as-of day, largest first, each with its changes as one."""
+    release = latest()
+    cutoff = cutoff_of(as_of)
+    since = closing_cutoff(closing_day(cutoff) - back) - back
+    inputs = deal_inputs(release, "deal_states", "opportunity_changes", "users")
+    allowed, extra = visible_condition(by, cutoff, release)
+    inputs |= extra
+    at, start = f"TIMESTAMPTZ {text_literal(cutoff.isoformat())}", f"TIMESTAMPTZ {text_literal(since.isoformat())}"
+    fields = ", ".join(map(text_literal, MOVES))
+    rows = query_rows(
+        f"WITH d AS (SELECT * FROM deal_states d WHERE d.valid_from < {at} AND d.valid_until >= {at} AND NOT d.is_deleted AND {allowed}), "
+        f"c AS (SELECT c.* FROM opportunity_changes c WHERE c.at >= {start} AND c.at < {at} AND c.field IN ({fields})), "
+        f"top AS (SELECT d.opportunity_id FROM d JOIN c ON c.id = d.opportunity_id GROUP BY 1 "
+        f"ORDER BY MAX(abs(COALESCE(d.net_arr_minor, d.amount_minor, 0))) DESC, 1 LIMIT {limit}) "
+        f"SELECT d.opportunity_id AS id, d.name, d.currency, c.at, c.field, c.old_value, c.new_value, COALESCE(u.name, c.changed_by) AS changed_by "
+        f"FROM top t JOIN d ON d.opportunity_id = t.opportunity_id JOIN c ON c.id = d.opportunity_id LEFT JOIN users u ON u.id = c.changed_by "
+        f"ORDER BY c.at DESC, c.seq DESC, c.field",
+        inputs,
+    )
+    made: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        item = made.setdefault(row["id"], {**row, "changes": []})
+        item["changes"].append((row["field"], row["old_value"], row["new_value"]))
+    return list(made.values())

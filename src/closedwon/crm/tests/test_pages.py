@@ -130,3 +130,15 @@ def test_a_snapshot_keeps_the_day_and_only_once(company):
     kept = {row["opportunity_id"]: row for row in shown(date(2026, 3, 1))}
     assert kept["d1"]["seat_path"] == "max/ann"
     assert kept["d1"]["amount_minor"] == 120000
+
+
+def test_today_shows_what_changed_and_what_waits_for_each_role(company, signed_in, tmp_path):
+    (tmp_path / "facts/opportunities.csv").write_text(DEALS.replace("1-Discovery", "2-Scoping"))
+    import_source(tmp_path / "facts", by=SYSTEM)
+    ann = signed_in("rep", "ann").get("/").content.decode()
+    assert "Stage 1-Discovery → 2-Scoping" in ann
+    bob = signed_in("csm", "bob").get("/").content.decode()
+    assert "Northern Rail" not in bob
+    ops = signed_in("sales-ops").get("/").content.decode()
+    assert "Legal Review" in ops
+    assert "close date has passed: 1" in ops
