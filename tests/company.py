@@ -122,15 +122,16 @@ def _more_parts(made: Company, taken: set[str], part: Any) -> list[Any]:
     users = {row["id"]: row for row in made.rows("users") if row["active"]}
     engineers = [row for row in users.values() if row["role"] == "SE" and row["id"] not in taken]
     reps = [row for row in users.values() if row["role"] == "rep" and row["id"] not in taken]
-    interim = users[made.where("interim leader with two seats")[0]]
     moved = made.where("re-org on day 38")[0]
     rows = [row for row in made.rows("hierarchy") if row["position_id"] == moved and row["kind"] == "sales"]
     sits = {row["position_id"]: row["user_id"] for row in made.rows("position_holders") if row["until"] is None}
     giver, taker = (users[sits[row["parent_id"]]] for row in sorted(rows, key=lambda row: row["since"])[-2:])
     halcyon = made.where("60/40 split across regions plus an overlay SE, changed after close")[0]
-    sharer = users[next(row["user_id"] for row in made.rows("opportunity_splits") if row["opportunity_id"] == halcyon and row["share_ppm"] == 400_000)]
+    sharer = users[
+        next(row["user_id"] for row in made.rows("opportunity_splits") if row["opportunity_id"] == halcyon and row["share_ppm"] == 400_000)
+    ]
     found = [
-        part("overlay", ("overlay",), engineers[0]), part("partner manager", ("partner-manager",), reps[-1]), part("interim leader", ("manager",), interim),
+        part("overlay", ("overlay",), engineers[0]), part("partner manager", ("partner-manager",), reps[-1]),
         part("lost a team", ("manager",), giver), part("took a team", ("manager",), taker), part("rep of a split", ("rep",), sharer),
         part("sales ops nowhere", ("sales-ops",), None, "ATLANTIS"), part("manager without a seat", ("manager",)), part("no role", ()),
     ]  # fmt: skip

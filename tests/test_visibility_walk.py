@@ -8,19 +8,20 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-
 from tests.company import Company
 from tests.sight import Sight
 from tests.walking import BATCH, Answer, Fill, Walker, api_addresses, api_document, fill_ids, filled, routes, within
 
 PARTS = (
     "CRO", "VP", "director", "manager", "rep", "sales ops", "sales ops, EMEA only", "sales ops nowhere", "deal desk", "comp admin", "finance",
-    "enablement", "Salesforce admin", "SE", "CSM", "admin", "auditor", "overlay", "partner manager", "interim leader", "lost a team", "took a team",
+    "enablement", "Salesforce admin", "SE", "CSM", "admin", "auditor", "overlay", "partner manager", "lost a team", "took a team",
     "rep of a split", "manager without a seat", "no role",
 )  # fmt: skip
 LIMITED = ("manager", "rep", "sales ops, EMEA only", "SE", "CSM", "overlay", "lost a team")
@@ -29,7 +30,10 @@ BEFORE_REORG = date(2026, 9, 1)
 LONG_AGO = date(2025, 6, 30)
 STATUSES = [("f.status", status) for status in ("open", "won", "lost")]
 SIGNING_OUT = ("/accounts/logout/",)
-BUCKETS = ("closed", "commit", "best_case", "most_likely", "pipeline", "omitted", "undated", "total_open", "booked", "machine", "quota", "gap")
+FORECAST_PAGES = (
+    "?", "open?export=csv", "deals?export=csv", "number?bucket=total_open&export=csv", "number?bucket=closed&export=csv", "talk?", "moves?", "waterfall?",
+    "number?bucket=quota", "number?bucket=undated", "number?bucket=machine&export=xlsx", "?export=csv", "waterfall?export=csv",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,16 @@ def check(walker: Walker, hidden: Hidden, address: str, method: str = "GET", **g
     return answer, wrong
 
 
+def few_of_each(addresses: Iterable[str]) -> list[str]:
+    """At most two addresses of each shape: the same path, the same parameters, the same kind of export."""
+    made: dict[Any, list[str]] = defaultdict(list)
+    for address in addresses:
+        parts = urlsplit(address)
+        given = parse_qs(parts.query)
+        made[parts.path, frozenset(given), *given.get("export", [])].append(address)
+    return [one for found in made.values() for one in found[:2]]
+
+
 def test_every_part_is_walked(company):
     assert set(PARTS) == set(company.logins)
     assert len(routes()) > 40
@@ -113,14 +127,14 @@ def test_pages_exports_and_api_tell_nobody_too_much(company, sight, batch, part)
                 further |= dict.fromkeys(f"{address}?{prefix}export={kind}" for prefix in ("", "c-") for kind in ("csv", "xlsx"))
             elif answer.status == 200:
                 further[f"{address}?export=csv"] = None
-    for address in further:
+    for address in few_of_each(further):
         wrong += check(walker, hidden, address)[1]
     for method, address in api_addresses(fill):
         if method == "GET":
             answer, found = check(walker, hidden, address)
             wrong += found
             opened += answer.status == 200
-    assert wrong == []
+    assert not wrong, chr(10).join(wrong)
     assert opened > 5
 
 
@@ -135,7 +149,7 @@ def test_nothing_sent_empty_fails_or_tells(company, sight, batch, part):
     for method, address in api_addresses(fill):
         if method != "GET":
             wrong += check(walker, hidden, address, method)[1]
-    assert wrong == []
+    assert not wrong, chr(10).join(wrong)
 
 
 def test_strangers_see_the_sign_in_alone(company, sight, batch):
@@ -150,7 +164,7 @@ def test_strangers_see_the_sign_in_alone(company, sight, batch):
         answer, found = check(walker, hidden, address, method)
         wrong += found
         assert answer.status == 401, f"{method} {address} answered a stranger with {answer.status}"
-    assert wrong == []
+    assert not wrong, chr(10).join(wrong)
 
 
 @pytest.mark.parametrize("part", [*LIMITED, "no role", "sales ops nowhere"])
@@ -159,20 +173,18 @@ def test_the_forecast_tells_of_own_seats_and_deals_alone(company, sight, part):
     walker, wrong = Walker(company, part), []
     for day, org in ((None, "as-was"), (BEFORE_REORG, "as-was"), (BEFORE_REORG, "as-is")):
         end = day or sight.today()
+        begin = end - timedelta(days=30)
         hidden = Hidden(sight, part, sight.of(part, day, org))
-        either = Hidden(sight, part, sight.of(part, day, org) | sight.of(part, end - timedelta(days=30), org))
-        base = {"org": org, "period": "all"} | ({"as_of": day.isoformat()} if day else {})
-        for scope in ("", *seats(company, sight, part)):
-            asked = base | ({"scope": scope} if scope else {})
-            pages = ["", "moves", "talk", "open", "deals", "waterfall"] + [f"number?bucket={bucket}" for bucket in BUCKETS[: 12 if not day else 2]]
-            for page in pages:
-                page, _, more = page.partition("?")
-                wrong += check(walker, hidden, f"/forecast/{page}?{urlencode(asked)}&{more}")[1]
-                wrong += check(walker, hidden, f"/forecast/{page}?{urlencode(asked)}&{more}&export=csv")[1]
-            for bar in ("begin", "transferred_in", "transferred_out", "won", "end"):
-                query = urlencode({**asked, "begin": (end - timedelta(days=30)).isoformat(), "bucket": bar, "export": "csv"})
-                wrong += check(walker, either, f"/forecast/waterfall/bar?{query}")[1]
-    assert wrong == []
+        either = Hidden(sight, part, sight.of(part, day, org) | sight.of(part, begin, org))
+        for scope in ("", *seats(company, sight, part)[: 4 if not day else 0]):
+            asked = urlencode(
+                {"org": org, "period": "all", "scope": scope, "as_of": day.isoformat() if day else "", "begin": begin.isoformat()}
+            )
+            for page in FORECAST_PAGES if not day else FORECAST_PAGES[:6]:
+                wrong += check(walker, hidden, f"/forecast/{page}&{asked}")[1]
+            for bar in ("begin", "transferred_in", "transferred_out", "end"):
+                wrong += check(walker, either, f"/forecast/waterfall/bar?bucket={bar}&export=csv&{asked}")[1]
+    assert not wrong, chr(10).join(wrong)
 
 
 @pytest.mark.parametrize("org", ["as-was", "as-is"])
@@ -214,7 +226,7 @@ def test_own_records_open_and_others_are_not_there(company, sight, part):
 @pytest.mark.parametrize("part", ["CRO", *LIMITED])
 def test_accounts_in_sight_are_listed(company, sight, part):
     answer = Walker(company, part).ask("/pipeline/accounts/?export=csv&cols=name")
-    names = set(row["Account"].lstrip("'") for row in csv.DictReader(io.StringIO(answer.text)))
+    names = {row["Account"].lstrip("'") for row in csv.DictReader(io.StringIO(answer.text))}
     deals = [deal for deal in sight.of(part) if not sight.is_deleted(deal, sight.close(sight.today()))]
     ids = frozenset(sight.accounts) if sight.sees_all(part) else sight.accounts_of(frozenset(deals))
     assert names == {sight.accounts[i]["name"] for i in ids}
