@@ -91,7 +91,9 @@ class Sight:
         if past:
             last = max(row["until"] for row in past)
             ended = [row for row in past if row["until"] == last]
-            return str(min(ended, key=lambda r: (bool(r["is_interim"]), -(r["share_ppm"] or 0), r["since"], r["position_id"]))["position_id"])
+            return str(
+                min(ended, key=lambda r: (bool(r["is_interim"]), -(r["share_ppm"] or 0), r["since"], r["position_id"]))["position_id"]
+            )
         return str(min(rows, key=lambda r: r["since"])["position_id"]) if rows else None
 
     def _above(self, seat: str, day: date) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ STATUSES = [("f.status", status) for status in ("open", "won", "lost")]
 SIGNING_OUT = ("/accounts/logout/",)
 FORECAST_PAGES = (
     "?", "open?export=csv", "deals?export=csv", "number?bucket=total_open&export=csv", "number?bucket=closed&export=csv", "talk?", "moves?", "waterfall?",
-    "number?bucket=quota", "number?bucket=undated", "number?bucket=machine&export=xlsx", "?export=csv", "waterfall?export=csv",
+    "number?bucket=quota", "number?bucket=undated", "number?bucket=machine&export=xlsx", "?export=board.csv", "waterfall?export=waterfall.csv",
 )  # fmt: skip
 
 
