@@ -154,7 +154,7 @@ def chart(total: Flow, made: Fall, href: Callable[[str], str], width: int = 760)
         if name in ("begin", "end"):
             bars.append(Bar(BARS[name], amount, "total", href(name)))
         elif amount:
-            bars.append(Bar(BARS[name], amount, "won" if name == "won" else "", href(name)))
+            bars.append(Bar(BARS[name], amount, "won" if name == "won" else "up" if amount > 0 else "down", href(name)))
     note = f"{fmt.day(made.begin)} to {fmt.day(made.end)}"
     return Waterfall(title(total, made), bars, currency=made.currency, note=note, key="waterfall", width=width)
 

@@ -129,8 +129,10 @@ def test_sparks_text_of_the_other_rules():
 def flag_inputs():
     """Seven deals, each with one thing wrong."""
     day, now = date(2026, 3, 1), datetime(2026, 3, 2, tzinfo=UTC)
+
     def at(n):
         return now - timedelta(days=n)
+
     base = {
         "stage": "Late",
         "amount_minor": 100_00,
