@@ -136,7 +136,7 @@ def test_snapshot_audit_and_policy(maven):
     assert "nothing changed" in done("snapshot", workspace=maven)
     said = done("audit", "verify", workspace=maven)
     assert "entr" in said
-    assert done("policy", "check", workspace=maven)
+    assert done("policy", "check", str(ROOT / "src/closedwon/crm/default/pipeline.toml"), workspace=maven)
 
 
 BAD = [
@@ -175,7 +175,7 @@ def test_what_is_wrong_is_said_with_its_mend(maven, words, mend):
 
 
 def test_without_a_workspace_it_says_how_to_make_one(tmp_path):
-    for words in (FORECAST, ("snapshot",), ("audit", "verify"), ("policy", "check"), ("import", "x")):
+    for words in (FORECAST, ("snapshot",), ("audit", "verify"), ("forecast", "refresh"), ("import", "x")):
         ended = closedwon(*words, workspace=tmp_path / "nowhere")
         assert ended.returncode not in (0, 1, 70), ended.stderr
         assert "Traceback" not in ended.stderr

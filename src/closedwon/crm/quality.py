@@ -149,7 +149,7 @@ def _seen(by: Actor, day: date, release: Release | None, *, rows: bool, names: S
 
 
 def _duplicates(by: Actor, day: date, release: Release | None, page: int, size: int) -> Page:
-    """Accounts whose names are the same but for case, punctuation and legal form; those with deals that the actor may see."""
+    """Accounts of one web domain, or whose names are the same but for case, punctuation and legal form; those with deals that the actor may see."""
     forms = "inc|ltd|llc|gmbh|ag|corp|corporation|co|company|plc|kk|pvt|sa|bv"
     bare = rf"regexp_replace(regexp_replace(lower(name), '\b({forms})\b\.?', '', 'g'), '[^\p{{L}}0-9]', '', 'g')"
     inputs, seen = _seen(by, day, release, rows=True)
@@ -158,10 +158,13 @@ def _duplicates(by: Actor, day: date, release: Release | None, page: int, size: 
         mine, parents = (f"{name}.id IN (SELECT account_id FROM ({seen}))" for name in ("n", "p"))
         parents = f" AND {parents}"
     rows = query_rows(
-        f"WITH named AS (SELECT id, name, parent_id, {bare} AS bare FROM accounts WHERE name IS NOT NULL AND deleted_at IS NULL), "
-        f"twice AS (SELECT bare FROM named WHERE bare <> '' GROUP BY 1 HAVING COUNT(*) > 1) "
-        f"SELECT n.id, n.name, p.name AS parent, p.id AS parent_id, COUNT(*) OVER () AS total FROM named n JOIN twice t ON t.bare = n.bare "
-        f"LEFT JOIN accounts p ON p.id = n.parent_id{parents} WHERE {mine} ORDER BY n.bare, n.id "
+        f"WITH named AS (SELECT id, name, parent_id, lower(domain) AS domain, {bare} AS bare FROM accounts "
+        f"WHERE name IS NOT NULL AND deleted_at IS NULL), "
+        f"counted AS (SELECT *, COUNT(*) OVER (PARTITION BY bare) AS of_name, COUNT(*) OVER (PARTITION BY domain) AS of_domain FROM named), "
+        f"twice AS (SELECT *, CASE WHEN of_domain > 1 AND domain <> '' THEN domain ELSE bare END AS sameness FROM counted "
+        f"WHERE (of_name > 1 AND bare <> '') OR (of_domain > 1 AND domain <> '')) "
+        f"SELECT n.id, n.name, p.name AS parent, p.id AS parent_id, COUNT(*) OVER () AS total FROM twice n "
+        f"LEFT JOIN accounts p ON p.id = n.parent_id{parents} WHERE {mine} ORDER BY n.sameness, n.id "
         f"LIMIT {int(size)} OFFSET {(int(page) - 1) * int(size)}",
         inputs,
     )
