@@ -106,8 +106,16 @@ def type_of(given: object, name: str = "") -> Type:
         return given
     if isinstance(given, str):
         return _named(given, name)
+    refusal = Invalid(f"The type of {name} is not understood.", mend=f"Write one of {', '.join(NAMES)}.")
     if not isinstance(given, Mapping):
-        raise Invalid(f"The type of {name} is not understood.", mend=f"Write one of {', '.join(NAMES)}.")
+        raise refusal
+    try:
+        return _mapped(given, name)
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise refusal from error
+
+
+def _mapped(given: Mapping[str, Any], name: str) -> Type:
     if "rows" in given and "keys" not in given:
         inner = given["rows"]
         if not isinstance(inner, Mapping):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from closedwon.base.errors import Invalid
 from closedwon.formula.functions_date import read_date, read_moment, read_time, show_moment, show_time
 from closedwon.formula.nodes import Fault
 from closedwon.formula.types import DATE, DATETIME, TEXT, WIDE, YESNO, Type, number
+
+MOST_EXPONENT = 400
+"""Of a value of a row; floats have up to 324 decimals."""
 
 
 class BadValue(Invalid):
@@ -27,10 +30,12 @@ def decimal_of(value: object) -> Decimal:
     text = str(value).strip()
     try:
         made = Decimal(text[:-1]).scaleb(-2, WIDE) if text.endswith("%") else Decimal(text)
-    except InvalidOperation as error:
+    except ArithmeticError as error:
         raise BadValue(f"{text[:60]!r} is not a number.") from error
     if not made.is_finite():
         raise BadValue(f"{text[:60]!r} is not a number.")
+    if abs(int(made.as_tuple().exponent)) > MOST_EXPONENT:
+        raise BadValue(f"{text[:60]!r} has more than 38 digits.")
     return made
 
 

@@ -15,6 +15,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from closedwon.base.errors import ClosedwonError
 from closedwon.people.api_auth import SessionAuth, TokenAuth
+from closedwon.policies.formula_api import router as formula_router
 
 LOG = logging.getLogger("closedwon.api")
 
@@ -72,3 +73,5 @@ def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
 for _name in settings.FIELDS:
     if find_spec(f"closedwon.{_name}.api"):
         api.add_router(f"/{_name}", import_module(f"closedwon.{_name}.api").router, tags=[_name])
+
+api.add_router("/formula", formula_router, tags=["formula"])

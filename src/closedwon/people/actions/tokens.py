@@ -24,10 +24,14 @@ LONGEST = 366
 """Days a token may live at most."""
 
 
+ONLY_READ = ("formula",)
+"""Parts of the API that change nothing, whatever the method of a call."""
+
+
 def scope_names() -> list[str]:
     """Every scope that a token can have: `read` or `write` of one part, or of all with `*`."""
     parts = ["*", *sorted(name for name in settings.FIELDS if find_spec(f"closedwon.{name}.api"))]
-    return [f"{part}:{verb}" for part in parts for verb in ("read", "write")]
+    return [*(f"{part}:{verb}" for part in parts for verb in ("read", "write")), *(f"{part}:read" for part in ONLY_READ)]
 
 
 def make_token(name: str, scopes: Sequence[str], *, by: Actor, days: int = 90, user: User | None = None) -> tuple[ApiToken, str]:
