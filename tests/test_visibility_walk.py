@@ -26,6 +26,8 @@ PARTS = (
 )  # fmt: skip
 LIMITED = ("manager", "rep", "sales ops, EMEA only", "SE", "CSM", "overlay", "lost a team")
 """Those who see some deals and not others: for them every export and part of a page is opened too."""
+QUICK = ("rep", "manager", "sales ops, EMEA only", "SE", "admin", "auditor", "no role")
+"""Those who are walked also where slow tests are left out."""
 BEFORE_REORG = date(2026, 9, 1)
 LONG_AGO = date(2025, 6, 30)
 STATUSES = [("f.status", status) for status in ("open", "won", "lost")]
@@ -34,6 +36,11 @@ FORECAST_PAGES = (
     "?", "open?export=csv", "deals?export=csv", "number?bucket=total_open&export=csv", "number?bucket=closed&export=csv", "talk?", "moves?", "waterfall?",
     "number?bucket=quota", "number?bucket=undated", "number?bucket=machine&export=xlsx", "?export=board.csv", "waterfall?export=waterfall.csv",
 )  # fmt: skip
+
+
+def walked(parts: Iterable[str]) -> Any:
+    """A test for each part, slow but for a few."""
+    return pytest.mark.parametrize("part", [part if part in QUICK else pytest.param(part, marks=pytest.mark.slow) for part in parts])
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +119,7 @@ def test_every_part_is_walked(company):
     assert len(api_document()["paths"]) > 25
 
 
-@pytest.mark.parametrize("part", PARTS)
+@walked(PARTS)
 def test_pages_exports_and_api_tell_nobody_too_much(company, sight, batch, part):
     hidden = Hidden(sight, part, sight.of(part))
     walker, fill, wrong, opened = Walker(company, part), fill_for(sight, hidden), [], 0
@@ -138,7 +145,7 @@ def test_pages_exports_and_api_tell_nobody_too_much(company, sight, batch, part)
     assert opened > 5
 
 
-@pytest.mark.parametrize("part", PARTS)
+@walked(PARTS)
 def test_nothing_sent_empty_fails_or_tells(company, sight, batch, part):
     hidden = Hidden(sight, part, sight.of(part))
     walker, fill, wrong = Walker(company, part), fill_for(sight, hidden), []
@@ -167,7 +174,7 @@ def test_strangers_see_the_sign_in_alone(company, sight, batch):
     assert not wrong, chr(10).join(wrong)
 
 
-@pytest.mark.parametrize("part", [*LIMITED, "no role", "sales ops nowhere"])
+@walked([*LIMITED, "no role", "sales ops nowhere"])
 def test_the_forecast_tells_of_own_seats_and_deals_alone(company, sight, part):
     """Boards, numbers, bars and lists, of one's own seat and of others', now and as it was before the re-organisation."""
     walker, wrong = Walker(company, part), []
@@ -204,7 +211,7 @@ def test_what_may_be_seen_is_there(company, sight, part, org):
             assert {row["id"] for row in rows} == want, f"deals over the API of {part} as of {day}"
 
 
-@pytest.mark.parametrize("part", PARTS)
+@walked(PARTS)
 def test_own_records_open_and_others_are_not_there(company, sight, part):
     walker = Walker(company, part)
     visible = {deal for deal in sight.of(part) if not sight.is_deleted(deal, sight.close(sight.today()))}

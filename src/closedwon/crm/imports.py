@@ -123,7 +123,7 @@ def import_source(
     source = Path(path)
     text = Path(mapping).read_text(encoding="utf-8") if mapping and Path(mapping).exists() else None
     if mapping and text is None:
-        raise NotFound(f"The mapping {mapping} does not exist.")
+        raise NotFound(f"The mapping {mapping} does not exist.", mend="Check the path; example/maven.toml shows the form of one.")
     spec = read_mapping(text, str(mapping)) if text is not None else None
     say = progress or (lambda _done, _total, _text: None)
     report = Report(str(source), dry_run)

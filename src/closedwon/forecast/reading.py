@@ -186,9 +186,9 @@ def ask_for(
     if by_dim not in ("manager", "rep", *(name for name in rules.DIMENSIONS if name)):
         raise Invalid(f"Nothing is grouped by {by_dim!r}.", mend="Use manager, rep, segment, region, product, type or territory.")
     if org not in ORGS:
-        raise Invalid(f"The organisation is as-was or as-is, not {org!r}.")
+        raise Invalid(f"{org!r} is no organisation.", mend="Use as-was, the organisation of that day, or as-is, today's.")
     if rates not in RATES:
-        raise Invalid(f"The rates are plan or as-reported, not {rates!r}.")
+        raise Invalid(f"{rates!r} is no kind of rate.", mend="Use plan or as-reported.")
     cutoff = cutoff_of(as_of, on)
     fiscal = calendar()
     found = period if isinstance(period, Period) else fiscal.period(period) if period else fiscal.period_of(closing_day(cutoff), "quarter")

@@ -47,7 +47,7 @@ NONE = Scope(everything=False)
 def scope(by: Actor, *, cutoff: datetime | None = None, org: str = "as-was", release: Release | None = None) -> Scope:
     """What `by` may see at a cutoff: with `as-was` by the tree of that day, with `as-is` by today's."""
     if org not in ("as-was", "as-is"):
-        raise Invalid(f"The organisation is as-was or as-is, not {org!r}.")
+        raise Invalid(f"{org!r} is no organisation.", mend="Use as-was, the organisation of that day, or as-is, today's.")
     if by.has(*EVERYTHING) or (by.has("sales-ops") and not by.region):
         return ALL
     region = by.region if by.has("sales-ops") else ""
