@@ -53,20 +53,21 @@ def by_hand(count: int) -> str:
     return f"SELECT records.*, {shown} FROM records"
 
 
-def seconds(con, query: str) -> float:
-    """The best of three runs that look at every result."""
+def timed(con, query: str, runs: int):
+    """The best of some runs that look at every result, and what the results add up to."""
     best = []
-    for _ in range(3):
+    for _ in range(runs):
         start = time.perf_counter()
-        con.execute(f"SELECT count(level), sum(days) FROM ({query})").fetchall()
+        found = con.execute(f"SELECT count(level), sum(days), sum(id * days) FROM ({query})").fetchall()
         best.append(time.perf_counter() - start)
-    return min(best)
+    return min(best), found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--table-rows", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     con = duckdb.connect()
@@ -75,8 +76,7 @@ def main() -> None:
         f"CAST(((range * 7919) % 5001) / 10000.0 AS DECIMAL(9, 4)) AS discount FROM range({given.rows})"
     )
     hand, lines = by_hand(given.table_rows), []
-    base = seconds(con, hand)
-    wanted = con.execute(f"SELECT count(level), sum(days), sum(id * days) FROM ({hand})").fetchall()
+    base, wanted = timed(con, hand, given.runs)
     lines.append(f"| written by hand, one CASE per output | {base:.2f} | 1.0 |")
     worst = 0.0
     for hit in ("FIRST", "UNIQUE", "PRIORITY", "UNIQUE, overlaps to be found"):
@@ -85,9 +85,8 @@ def main() -> None:
             made = replace(made, rows=(*made.rows, Row(len(made.rows) + 1, (parse_cell("-", "text"), parse_cell("> 900%", "percent")), ("L0", Decimal(0))),
                                        Row(len(made.rows) + 2, (parse_cell("-", "text"), parse_cell("> 950%", "percent")), ("L0", Decimal(0)))))  # fmt: skip
         query = select(made, "records")
-        got = con.execute(f"SELECT count(level), sum(days), sum(id * days) FROM ({query})").fetchall()
+        took, got = timed(con, query, given.runs)
         assert got == wanted, (hit, got, wanted)
-        took = seconds(con, query)
         worst = max(worst, took / base)
         lines.append(f"| {hit} | {took:.2f} | {took / base:.1f} |")
     head = f"{given.table_rows} rows, two inputs, two outputs, {given.rows:,} records, {con.execute('SELECT current_setting($$threads$$)').fetchone()[0]} threads."

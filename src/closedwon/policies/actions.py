@@ -13,9 +13,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from closedwon.audit.actions import record
-from closedwon.base.errors import Invalid, NotFound, NotReady, Problem
+from closedwon.base.errors import Invalid, NotFound, NotReady, Problem, Refused
 from closedwon.base.policytext import changes, digest, load_text
+from closedwon.base.tomlplaces import line_of
+from closedwon.formula.decisions import DecisionTable
+from closedwon.formula.decisions.field import findings, tables_in
 from closedwon.people.actor import Actor
+from closedwon.policies.cases import CaseResult, read_cases, run_cases
 from closedwon.policies.models import PolicyVersion
 from closedwon.policies.registry import PolicyKind, kind, kind_of_file, kinds
 from closedwon.workspace import current
@@ -58,8 +62,29 @@ def apply_defaults(by: Actor) -> list[PolicyVersion]:
 
 
 def check(name: str, text: str, file: str | None = None) -> list[Problem]:
-    """Every mistake in a text of that kind; empty when it is right."""
-    return load_text(text, kind(name).model, file or kind(name).file)[1]
+    """Every mistake in a text of that kind, and every error that the linter finds in its decision tables; empty when it is right."""
+    value, problems = load_text(text, kind(name).model, file or kind(name).file)
+    return problems or _linted(value, text, file or kind(name).file, "error")
+
+
+def warnings(name: str, text: str, file: str | None = None) -> list[Problem]:
+    """What a text says that looks wrong and may be meant: the linter's warnings of its decision tables; empty where it cannot be read."""
+    value, problems = load_text(text, kind(name).model, file or kind(name).file)
+    return [] if problems else _linted(value, text, file or kind(name).file, "warning")
+
+
+def _linted(value: Any, text: str, file: str, level: str) -> list[Problem]:
+    return [
+        Problem(f"{table.name}: {found.finding}: {found.message}", file, line_of(text, list(place)), field=".".join(map(str, place)))
+        for place, table, found in findings(value)
+        if found.level == level
+    ]
+
+
+def tables(name: str, text: str) -> list[tuple[str, DecisionTable]]:
+    """The decision tables of a text, each with its place; empty where it cannot be read."""
+    value, _ = load_text(text, kind(name).model, kind(name).file)
+    return [(".".join(map(str, place)), table) for place, table in tables_in(value)]
 
 
 @dataclass(frozen=True)
@@ -70,6 +95,7 @@ class Plan:
     changes: tuple[str, ...]
     digest: str
     before: str | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -85,7 +111,8 @@ def plan(name: str, text: str) -> Plan:
     version = in_force(name)
     before = tomllib.loads(version.text, parse_float=Decimal) if version else {}
     after = tomllib.loads(text, parse_float=Decimal)
-    return Plan(name, tuple(changes(before, after)), digest(text), version.digest if version else None)
+    told = tuple(str(item) for item in warnings(name, text))
+    return Plan(name, tuple(changes(before, after)), digest(text), version.digest if version else None, told)
 
 
 def apply(name: str, text: str, *, by: Actor, note: str = "", expected: str | None = None) -> PolicyVersion:
@@ -118,6 +145,42 @@ def apply(name: str, text: str, *, by: Actor, note: str = "", expected: str | No
         )
     _write(kind(name), text)
     return made
+
+
+def preview(name: str, text: str, *, by: Actor, limit: int = 50) -> list[dict[str, Any]] | None:
+    """Rows of the company's own facts as the text would read them; None where the kind shows none, the text is wrong or no facts are there."""
+    found = kind(name)
+    value, problems = load_text(text, found.model, found.file)
+    if found.preview is None or problems:
+        return None
+    try:
+        return [dict(row) for row in list(found.preview(value, by))[:limit]]
+    except (NotReady, NotFound, Refused):
+        return None
+
+
+def cases(name: str) -> str | None:
+    """The text of the cases beside a policy: the workspace's file, else the shipped ones, None where there are none."""
+    found = kind(name)
+    file = current().policies / found.cases_file
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else found.default_cases()
+
+
+def save_cases(name: str, text: str, *, by: Actor) -> None:
+    """Write the cases beside a policy. Raises Invalid where they cannot be read."""
+    by.need(*KEEPERS, to="write cases of a policy")
+    found = kind(name)
+    read_cases(text, found.cases_file)
+    with transaction.atomic():
+        record(by=by.name, channel=by.channel, verb="policy.cases-written", subject=f"policy:{name}", detail={"digest": digest(text)})
+    _put(found.cases_file, text)
+
+
+def run(name: str, text: str, given: str | None = None) -> list[CaseResult]:
+    """Run the cases beside a policy against a text. Raises Invalid where either cannot be read."""
+    found = kind(name)
+    told = given if given is not None else cases(name)
+    return run_cases(found, text, told, found.cases_file) if told and found.run_case else []
 
 
 def save_draft(name: str, text: str, *, by: Actor, note: str = "") -> PolicyVersion:
@@ -183,7 +246,11 @@ def on_disk(found: PolicyKind) -> str | None:
 
 def _write(found: PolicyKind, text: str) -> None:
     """Put the text into the workspace's file in one step, so that nobody reads half of it."""
-    file = current().policies / found.file
+    _put(found.file, text)
+
+
+def _put(name: str, text: str) -> None:
+    file = current().policies / name
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.exists() and file.read_text(encoding="utf-8", errors="replace") == text:
         return

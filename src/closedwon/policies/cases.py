@@ -28,11 +28,20 @@ def run_cases(found: PolicyKind, text: str, cases: str, file: str = "") -> list[
         raise Invalid(f"The {found.name} policy has {len(problems)} mistake(s).", problems=problems)
     if found.run_case is None:
         raise Invalid(f"Policies of the kind {found.name} have no cases.")
+    return [_run_case(found, policy, case) for case in read_cases(cases, file)]
+
+
+def read_cases(text: str, file: str = "") -> list[dict[str, Any]]:
+    """The cases of a text. Raises Invalid where it is no TOML, or something else stands where cases are wanted."""
     try:
-        given = tomllib.loads(cases, parse_float=Decimal)
+        given = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise Invalid(f"{file or 'The cases'} cannot be read: {error}.") from error
-    return [_run_case(found, policy, case) for case in given.get("case", [])]
+    made = given.get("case", [])
+    shape = isinstance(made, list) and all(isinstance(one, dict) for one in made)
+    if not shape or not all(isinstance(one.get(part, {}), dict) for one in made for part in ("given", "expect")):
+        raise Invalid(f"{file or 'The cases'} do not look like cases.", mend="Each is a [[case]] with name, given = {…} and expect = {…}.")
+    return made
 
 
 def _run_case(found: PolicyKind, policy: Any, case: dict[str, Any]) -> CaseResult:

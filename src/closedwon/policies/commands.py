@@ -12,8 +12,12 @@ PathArgument = Annotated[Path, typer.Argument(help="A policy's file, or a folder
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
+    """Add the commands to the root, and those of decision tables to the formulas."""
+    from closedwon.formula.commands import formula_app
+    from closedwon.formula.decisions.commands import table_app
+
     app.add_typer(policy)
+    formula_app.add_typer(table_app)
 
 
 def _start() -> None:
@@ -26,7 +30,7 @@ def _start() -> None:
 def check_command(path: PathArgument) -> None:
     """Every mistake in the text, each with its line and the mend; ends with 1 when there is one."""
     _start()
-    from closedwon.policies.actions import check, read_files
+    from closedwon.policies.actions import check, read_files, warnings
 
     count = 0
     for kind, text, file in read_files(path):
@@ -34,6 +38,8 @@ def check_command(path: PathArgument) -> None:
         count += len(problems)
         for problem in problems:
             typer.echo(str(problem), err=True)
+        for warning in warnings(kind.name, text, str(file)):
+            typer.echo(f"warning: {warning}", err=True)
         if not problems:
             typer.echo(f"{file}: right")
     if count:
@@ -73,6 +79,8 @@ def plan_command(path: PathArgument) -> None:
         typer.echo(f"{kind.name}: {'nothing changes' if planned.is_empty else f'{len(planned.changes)} change(s)'}")
         for line in planned.changes:
             typer.echo(f"  {line}")
+        for line in planned.warnings:
+            typer.echo(f"  warning: {line}")
 
 
 @policy.command("apply")
@@ -120,3 +128,15 @@ def export_command(
     if found is None:
         raise NotFound(f"There is no version {version} of {name}.", mend=f"List them with: closedwon policy history {name}")
     typer.echo(found.text, nl=False)
+
+
+@policy.command("schema")
+def schema_command(name: Annotated[str, typer.Argument(help="The kind of policy, as in pipeline.")]) -> None:
+    """Print the JSON Schema of a kind, for editors: put `#:schema ./pipeline.schema.json` on the first line of the policy."""
+    _start()
+    import json
+
+    from closedwon.policies.registry import kind
+    from closedwon.policies.schema import schema_of
+
+    typer.echo(json.dumps(schema_of(kind(name)), indent=2, ensure_ascii=False, sort_keys=True))

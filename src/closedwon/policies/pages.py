@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from difflib import unified_diff
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import include, path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from closedwon.base.errors import ClosedwonError
+from closedwon.base.errors import ClosedwonError, Invalid
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
-from closedwon.policies import actions
+from closedwon.policies import actions, form_pages
+from closedwon.policies.form_pages import checked
 from closedwon.policies.models import PolicyVersion
 from closedwon.policies.registry import kind, kinds
+from closedwon.policies.schema import keys_of, schema_of
 
 
 def _reader(request: HttpRequest) -> Actor:
@@ -43,7 +46,12 @@ def _history(name: str) -> list[dict[str, Any]]:
     for at, version in enumerate(versions):
         older = versions[at + 1] if at + 1 < len(versions) else None
         made.append(
-            {"version": version, "is_now": at == 0, "changes": actions.compare(older.text, version.text) if older else ["first version"]}
+            {
+                "version": version,
+                "is_now": at == 0,
+                "older": older,
+                "changes": actions.compare(older.text, version.text) if older else ["first version"],
+            }
         )
     return made
 
@@ -59,6 +67,8 @@ def policy(request: HttpRequest, name: str) -> HttpResponse:
         "kind": found, "version": version, "history": _history(name)[:50], "may_write": by.has(*actions.KEEPERS),
         "draft": actions.draft_of(name, by=by), "lines": _lines(version.text if version else ""),
         "differs": actions.compare(version.text, disk or "") if version and differs else [],
+        "warnings": actions.warnings(name, version.text) if version else [], **_results(request, name, actions.cases(name) or "", by),
+        "preview": actions.preview(name, version.text, by=by) if version else None, "tables": actions.tables(name, version.text) if version else [],
     }  # fmt: skip
     return render(request, "policies/policy.html", context)
 
@@ -93,10 +103,10 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
             return _act(request, name, text, expected, by)
         except ClosedwonError as error:
             messages.error(request, error.message)
-            context = {**_checked(name, text), **_editor(name, text, expected, by, version), "failed": error}
+            context = {**checked(name, text, by), **_editor(name, text, expected, by, version), "failed": error}
             return render(request, "policies/edit.html", context, status=error.status)
     start = _start(request, name, by, version)
-    return render(request, "policies/edit.html", {**_checked(name, start), **_editor(name, start, expected, by, version), "kind": found})
+    return render(request, "policies/edit.html", {**checked(name, start, by), **_editor(name, start, expected, by, version), "kind": found})
 
 
 def _act(request: HttpRequest, name: str, text: str, expected: str, by: Actor) -> HttpResponse:
@@ -132,22 +142,101 @@ def _text(request: HttpRequest) -> str:
 def _editor(name: str, text: str, expected: str, by: Actor, version: PolicyVersion | None) -> dict[str, Any]:
     return {
         "kind": kind(name), "text": text, "expected": expected, "version": version, "draft": actions.draft_of(name, by=by),
-        "count": max(1, text.count("\n") + 1),
+        "count": max(1, text.count("\n") + 1), "keys": keys_of(schema_of(kind(name))),
     }  # fmt: skip
-
-
-def _checked(name: str, text: str) -> dict[str, Any]:
-    """The mistakes of a text, or what it would change."""
-    problems = actions.check(name, text)
-    plan = None if problems else actions.plan(name, text)
-    return {"problems": problems, "plan": plan, "wrong": sorted({item.line for item in problems if item.line})}
 
 
 @require_POST
 def check(request: HttpRequest, name: str) -> HttpResponse:
     """The mistakes in the text as it is being written, and the plan where there are none; for htmx."""
-    web_actor(request).need(*actions.KEEPERS, to="write a policy")
-    return render(request, "policies/checked.html", {**_checked(name, _text(request)), "kind": kind(name)})
+    by = web_actor(request)
+    by.need(*actions.KEEPERS, to="write a policy")
+    return render(request, "policies/checked.html", {**checked(name, _text(request), by), "kind": kind(name)})
+
+
+@require_GET
+def compare(request: HttpRequest, name: str) -> HttpResponse:
+    """What differs between any two versions, in words and line by line; `file` is the file on disk, `draft` the own draft."""
+    by = _reader(request)
+    kind(name)
+    versions = actions.history(name)
+    newest = [str(version.pk) for version in versions[:2]]
+    chosen = {"b": request.GET.get("b") or (newest[0] if newest else ""), "a": request.GET.get("a") or (newest[-1] if newest else "")}
+    texts = {side: _one_text(name, value, by) for side, value in chosen.items()}
+    before, after = texts["a"], texts["b"]
+    context = {
+        "kind": kind(name), "versions": versions, "chosen": chosen, "changes": actions.compare(before, after), "has_draft": actions.draft_of(name, by=by),
+        "has_file": actions.on_disk(kind(name)) is not None,
+        "lines": [(line[:1], line[1:]) for line in unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2) if line[:3] not in {"---", "+++"}],
+    }  # fmt: skip
+    return render(request, "policies/compare.html", context)
+
+
+def _one_text(name: str, chosen: str, by: Actor) -> str:
+    if chosen == "file":
+        return actions.on_disk(kind(name)) or ""
+    if chosen == "draft":
+        draft = actions.draft_of(name, by=by)
+        return draft.text if draft else ""
+    if not chosen.isdigit():
+        return ""
+    found = actions.version(name, int(chosen))
+    if found.status == "draft" and found.written_by != by.name:
+        by.need(*actions.KEEPERS, to="read the drafts of others")
+    return found.text
+
+
+@require_http_methods(["GET", "POST"])
+def cases(request: HttpRequest, name: str) -> HttpResponse:
+    """The cases beside a policy: run them, change them."""
+    by = _reader(request)
+    found = kind(name)
+    text = _text(request) if request.method == "POST" else actions.cases(name) or CASES
+    failed = None
+    if request.method == "POST":
+        try:
+            actions.save_cases(name, text, by=by)
+            messages.success(request, f"The cases are kept in policies/{found.cases_file}.")
+            return redirect("policies:cases", name=name)
+        except Invalid as error:
+            failed = error
+    context = {"kind": found, "text": text, "may_write": by.has(*actions.KEEPERS), "failed": failed, **_results(request, name, text, by)}
+    return render(request, "policies/cases.html", context, status=failed.status if failed else 200)
+
+
+CASES = """# Each case: what is given, and what every named step must come to, exactly.
+# [[case]]
+# name = "in words"
+# given = { }
+# expect = { }
+"""
+
+
+def _results(request: HttpRequest, name: str, text: str, by: Actor) -> dict[str, Any]:
+    """How the cases come out against the policy in force, or against the own draft where it is asked for."""
+    draft, version = actions.draft_of(name, by=by), actions.in_force(name)
+    use_draft = bool(draft) and (request.POST.get("against") or request.GET.get("against")) == "draft"
+    policy_text = draft.text if draft and use_draft else version.text if version else kind(name).default_text() or ""
+    try:
+        results, trouble = actions.run(name, policy_text, text), None
+    except Invalid as error:
+        results, trouble = [], error
+    good = sum(item.passed for item in results)
+    return {"results": results, "trouble": trouble, "good": good, "bad": len(results) - good, "draft": draft, "use_draft": use_draft}
+
+
+@require_POST
+def run_cases(request: HttpRequest, name: str) -> HttpResponse:
+    """How the cases come out as they are being written; nothing is kept; for htmx."""
+    by = _reader(request)
+    return render(request, "policies/results.html", {"kind": kind(name), **_results(request, name, _text(request), by)})
+
+
+@require_GET
+def schema(request: HttpRequest, name: str) -> HttpResponse:
+    """The JSON Schema of a kind of policy, for editors."""
+    _reader(request)
+    return JsonResponse(schema_of(kind(name)), json_dumps_params={"indent": 2, "ensure_ascii": False})
 
 
 urlpatterns = [
@@ -160,6 +249,15 @@ urlpatterns = [
                     path("<slug:name>/", policy, name="policy"),
                     path("<slug:name>/edit/", edit, name="edit"),
                     path("<slug:name>/check/", check, name="check"),
+                    path("<slug:name>/form/", form_pages.form, name="form"),
+                    path("<slug:name>/form/check/", form_pages.check, name="form-check"),
+                    path("<slug:name>/table/<str:place>/", form_pages.form, name="table"),
+                    path("<slug:name>/table/<str:place>/check/", form_pages.check, name="table-check"),
+                    path("<slug:name>/table/<str:place>/file.<slug:ending>", form_pages.table_file, name="table-file"),
+                    path("<slug:name>/compare/", compare, name="compare"),
+                    path("<slug:name>/cases/", cases, name="cases"),
+                    path("<slug:name>/cases/run/", run_cases, name="run-cases"),
+                    path("<slug:name>/schema.json", schema, name="schema"),
                     path("<slug:name>/versions/<int:number>/", one_version, name="version"),
                 ],
                 "policies",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -17,7 +17,7 @@ class PolicyKind:
     """A kind of policy: its file in `policies/`, the model of its text, the shipped default, and how a case of it is run.
 
     `run_case(policy, given)` gives a mapping of named steps, which a case's `expect` is compared with exactly. `title` and `about` are for
-    people.
+    people. `preview(policy, by)` gives rows of the company's own facts as the policy would read them, as far as `by` may see them.
     """
 
     name: str
@@ -28,12 +28,30 @@ class PolicyKind:
     package: str = ""
     default: str = ""
     run_case: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]] | None = None
+    preview: Callable[[Any, Any], Sequence[Mapping[str, Any]]] | None = None
 
     def default_text(self) -> str | None:
         """The shipped text, None where the kind ships none."""
         if not self.default:
             return None
         return resources.files(self.package).joinpath(self.default).read_text(encoding="utf-8")
+
+    @property
+    def has_cases(self) -> bool:
+        """Whether cases of it can be run."""
+        return self.run_case is not None
+
+    @property
+    def cases_file(self) -> str:
+        """The name of the file of its cases, beside the policy."""
+        return self.file.removesuffix(".toml") + ".cases.toml"
+
+    def default_cases(self) -> str | None:
+        """The shipped cases, None where the kind ships none."""
+        if not self.default:
+            return None
+        file = resources.files(self.package).joinpath(self.default.removesuffix(".toml") + ".cases.toml")
+        return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 _KINDS: dict[str, PolicyKind] = {}

@@ -1,0 +1,187 @@
+"""Writing changed values into TOML text: what did not change keeps its text and its comments."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import tomlkit
+from tomlkit import items
+from tomlkit.exceptions import TOMLKitError
+
+Origins = dict[str, list[int | None]]
+"""For each list of rows, by its place: the old index of every row, None for a new one."""
+
+
+class _Missing:
+    """Stands for a key that is not there."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+
+
+def written(text: str, before: Mapping[str, Any], after: Mapping[str, Any], origins: Origins) -> str:
+    """The text of `before` changed so that it says `after`; written anew below its first comments where that cannot be done in place."""
+    if before == after:
+        return text
+    try:
+        document = tomlkit.parse(text.removeprefix("\ufeff"))
+        _put(document, before, after, origins, "")
+        made = tomlkit.dumps(document)
+        if tomllib.loads(made, parse_float=Decimal) == after:
+            return _tidy(made, text, after)
+    except (TOMLKitError, tomllib.TOMLDecodeError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+        pass
+    head = "".join(itertools.takewhile(lambda line: line.startswith("#") or not line.strip(), text.splitlines(keepends=True)))
+    document = tomlkit.document()
+    for key, value in _scalars_first(after):
+        document.append(key, item_of(value))
+    return head + tomlkit.dumps(document)
+
+
+_CROWDED = re.compile(r"^([^\n#][^\n]*)\n(?=\[)", re.MULTILINE)
+
+
+def _tidy(made: str, text: str, after: Mapping[str, Any]) -> str:
+    """The text with single blank lines between its tables, where that changes nothing that it says."""
+    neat = re.sub(r"\n{3,}", "\n\n", made) if "\n\n\n" not in text else made
+    neat = neat if _CROWDED.search(text) else _CROWDED.sub(r"\1\n\n", neat)
+    return neat if tomllib.loads(neat, parse_float=Decimal) == after else made
+
+
+def _scalars_first(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(value.items(), key=lambda pair: isinstance(pair[1], dict) or _is_rows(pair[1]))
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
+
+
+def _put(container: Any, before: Mapping[str, Any], after: Mapping[str, Any], origins: Origins, path: str) -> None:
+    for key in [key for key in before if key not in after]:
+        del container[key]
+    inline = isinstance(container, items.InlineTable)
+    for key, value in after.items():
+        place = f"{path}.{key}" if path else str(key)
+        old = before.get(key, MISSING)
+        if old is MISSING:
+            container[key] = item_of(value, inline=inline)
+        elif type(old) is type(value) and old == value and not _moved(origins.get(place), value):
+            continue
+        elif isinstance(old, dict) and isinstance(value, dict):
+            _put(container[key], old, value, origins, place)
+        elif isinstance(container[key], items.AoT) and _is_rows(value):
+            _put_tables(container, key, old, value, origins, place)
+        elif not _put_cells(container[key], old, value):
+            container[key] = item_of(value, inline=inline or isinstance(container[key], items.Array))
+
+
+def _moved(origin: list[int | None] | None, value: Any) -> bool:
+    return origin is not None and isinstance(value, list) and origin != list(range(len(value)))
+
+
+def _put_tables(container: Any, key: str, before: list[Any], after: list[Any], origins: Origins, place: str) -> None:
+    """Rows written as [[tables]]: each keeps its own text, wherever it moves."""
+    tables = container[key]
+    origin = origins.get(place) or [at if at < len(before) else None for at in range(len(after))]
+    kept = [was for was in origin if was is not None]
+    for at, was in enumerate(origin):
+        if was is not None:
+            _put(tables[was], before[was], after[at], origins, f"{place}.{at}")
+    for at in range(1, len(before)):
+        if at not in kept and at - 1 in kept:
+            tables[at - 1].value.body.extend(_tail(tables[at]))
+    if 0 not in kept and 1 in kept:
+        tables[1].trivia.indent = "".join(item.as_string() for _, item in _tail(tables[0])) + tables[1].trivia.indent
+    if kept == list(range(len(kept))) and origin[: len(kept)] == kept:  # nothing moved: rows at the end go or come
+        for at in range(len(before) - 1, len(kept) - 1, -1):
+            del tables[at]
+        for value in after[len(kept) :]:
+            tables.append(_table(value))
+        return
+    made = tomlkit.aot()
+    for at, was in enumerate(origin):
+        made.append(tables[was] if was is not None else _table(after[at]))
+    container[key] = made
+
+
+def _tail(table: Any) -> list[Any]:
+    """The comments behind a row's last key: they speak of what follows, and stay when the row goes."""
+    body = table.value.body
+    last = max((n for n, (key, _) in enumerate(body) if key is not None), default=-1)
+    tail = body[last + 1 :]
+    return tail if any(isinstance(item, items.Comment) for _, item in tail) else []
+
+
+def _table(value: Mapping[str, Any]) -> items.Table:
+    made = tomlkit.table()
+    made.trivia.indent = "\n"
+    for key, one in _scalars_first(value):
+        made.append(key, item_of(one))
+    return made
+
+
+def _put_cells(array: Any, before: Any, after: Any) -> bool:
+    """Cells of a grid of the same shape changed in place, so that comments between its rows stay."""
+    if not isinstance(array, items.Array) or not isinstance(before, list) or not isinstance(after, list) or len(before) != len(after):
+        return False
+    if any(not isinstance(one, list) or not isinstance(two, list) or len(one) != len(two) for one, two in zip(before, after, strict=True)):
+        return False
+    for row, (one, two) in enumerate(zip(before, after, strict=True)):
+        for cell, (old, new) in enumerate(zip(one, two, strict=True)):
+            if old != new or type(old) is not type(new):
+                array[row][cell] = item_of(new, inline=True)
+    return True
+
+
+def item_of(value: Any, *, inline: bool = False) -> items.Item:
+    """A plain value as an item of TOML; decimals keep their digits."""
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+        return tomlkit.value(text if "." in text else f"{text}.0")  # type: ignore[no-any-return]
+    if isinstance(value, dict):
+        if not inline:
+            table = tomlkit.table()
+            for key, one in _scalars_first(value):
+                table.append(key, item_of(one))
+            return table
+        made = tomlkit.inline_table()
+        for key, one in value.items():
+            made.append(key, item_of(one, inline=True))
+        return made
+    if isinstance(value, list):
+        return _list_of(value, inline=inline)
+    return tomlkit.item(value)
+
+
+def _list_of(value: list[Any], *, inline: bool) -> items.Item:
+    if _is_rows(value) and not inline:
+        tables = tomlkit.aot()
+        for one in value:
+            tables.append(_table(one))
+        return tables
+    if value and all(isinstance(one, list) for one in value):
+        return _aligned(value)
+    made = tomlkit.array()
+    long = len(value) > 1 and (_is_rows(value) or sum(len(str(one)) + 4 for one in value) > 100)
+    for one in value:
+        made.add_line(item_of(one, inline=True)) if long else made.append(item_of(one, inline=True))
+    if long:
+        made.add_line(indent="")
+    return made
+
+
+def _aligned(rows: list[list[Any]]) -> items.Item:
+    """A grid, one row a line, its columns below each other."""
+    cells = [[item_of(cell, inline=True).as_string() for cell in row] for row in rows]
+    widths = [max((len(row[at]) for row in cells if at < len(row)), default=0) for at in range(max(map(len, cells)))]
+    lines = "".join("  [" + ", ".join(c.ljust(w) for c, w in zip(row, widths, strict=False)).rstrip() + "],\n" for row in cells)
+    made: items.Item = tomlkit.parse(f"rows = [\n{lines}]\n")["rows"]  # type: ignore[assignment]
+    return made
