@@ -94,7 +94,7 @@ def company(seed: int):
             for since, until in ((START - timedelta(500), change), (change, None)):
                 left = 1_000_000
                 for person in r.sample(PEOPLE, r.randrange(4)):
-                    share = r.choice([left, left // 3, left // 2, 333_333 if left > 333_333 else 1])
+                    share = r.choice([left, left // 3, left // 2, 333_333 if left > 333_333 else 0])
                     splits.append(
                         {
                             "opportunity_id": deal["id"],
