@@ -95,9 +95,10 @@ def _put_tables(container: Any, key: str, before: list[Any], after: list[Any], o
     for at, was in enumerate(origin):
         if was is not None:
             _put(tables[was], before[was], after[at], origins, f"{place}.{at}")
-    for at in range(1, len(before)):
-        if at not in kept and at - 1 in kept:
-            tables[at - 1].value.body.extend(_tail(tables[at]))
+    for at in range(len(before) - 1):
+        if at not in kept and at + 1 in kept:
+            following = tables[at + 1].trivia
+            following.indent = "".join(item.as_string() for _, item in _tail(tables[at])) + following.indent
     if 0 not in kept and 1 in kept:
         tables[1].trivia.indent = "".join(item.as_string() for _, item in _tail(tables[0])) + tables[1].trivia.indent
     if kept == list(range(len(kept))) and origin[: len(kept)] == kept:  # nothing moved: rows at the end go or come
