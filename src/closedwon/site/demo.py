@@ -116,6 +116,7 @@ def _create(folder: Path, say: Say) -> Any:
 
 def _fill(folder: Path, settings: Any, say: Say) -> None:
     from closedwon.crm.actions import import_source, take_snapshot
+    from closedwon.forecast.actions import refresh
     from closedwon.generate.company import generate
     from closedwon.people.acting import cli_actor
 
@@ -128,6 +129,8 @@ def _fill(folder: Path, settings: Any, say: Say) -> None:
     for back in range(SNAPSHOTS, 0, -1):
         take_snapshot(settings.as_of - timedelta(days=back), by=by)
     say(f"  took the snapshots of {SNAPSHOTS} days")
+    refresh()
+    say("  made the forecast board ready")
 
 
 def _logins(today: date, say: Say) -> list[Login]:
