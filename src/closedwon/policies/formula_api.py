@@ -54,7 +54,7 @@ class SqlIn(FormulaIn):
     keep: list[str] = Field(default_factory=list, max_length=100, description="Columns to pass through")
 
 
-class CheckOut(Schema):
+class FormulaCheckOut(Schema):
     """Whether the formula is right; every mistake with line, column and mend, and all of them as people read them."""
 
     right: bool
@@ -148,7 +148,7 @@ def list_functions(request: HttpRequest) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-@router.post("/check", response=CheckOut, summary="Check a formula against the types of its fields")
+@router.post("/check", response=FormulaCheckOut, summary="Check a formula against the types of its fields")
 def check(request: HttpRequest, given: CheckIn) -> dict[str, Any]:
     """Every mistake, or what the formula gives and reads."""
     with _bounded(request):
