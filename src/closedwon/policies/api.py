@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Field, Router, Schema
 
 from closedwon.people.acting import api_actor
-from closedwon.policies import actions
+from closedwon.policies import actions, tables
 from closedwon.policies.models import PolicyVersion
 from closedwon.policies.registry import kind, kinds
+from closedwon.policies.schema import schema_of
 
 router = Router()
 
@@ -57,12 +58,35 @@ class ApplyIn(TextIn):
 
 
 class CheckOut(Schema):
-    """Whether the text is right, every mistake with its line, and what applying it would change."""
+    """Whether the text is right, every mistake with its line, what looks wrong, and what applying it would change."""
 
     right: bool
     problems: list[dict[str, Any]]
+    warnings: list[dict[str, Any]]
     changes: list[str]
     digest: str
+
+
+class TableIn(Schema):
+    """A decision table: a TOML text (alone or within a policy), CSV or DMN, and what is asked of it."""
+
+    text: str = Field(..., max_length=2_000_000)
+    format: Literal["toml", "csv", "dmn"] = "toml"
+    at: str = Field("", max_length=200, description="Which table, where the text holds several")
+    row: dict[str, Any] | None = Field(None, description="A record to decide; values as the cells write them")
+    source: str | None = Field(None, min_length=1, max_length=200, description="The table whose rows the SQL decides")
+    to: Literal["toml", "csv", "dmn"] | None = Field(None, description="The format to convert it to")
+
+
+class TableOut(Schema):
+    """Mistakes, findings of the linter, and what was asked for."""
+
+    right: bool
+    problems: list[dict[str, Any]]
+    findings: list[dict[str, Any]]
+    outcome: dict[str, Any] | None
+    sql: str | None
+    text: str | None
 
 
 def _reader(request: HttpRequest) -> None:
@@ -74,6 +98,13 @@ def list_policies(request: HttpRequest) -> list[dict[str, Any]]:
     """List the kinds with what is in force."""
     _reader(request)
     return [{"name": k.name, "title": k.title, "about": k.about, "file": k.file, "in_force": actions.in_force(k.name)} for k in kinds()]
+
+
+@router.post("/decision-table", response=TableOut, summary="Check, lint, decide, compile and convert a decision table")
+def decision_table(request: HttpRequest, given: TableIn) -> dict[str, Any]:
+    """Every mistake in a table, what the linter finds, and what is asked for: the outcome of a record, its SQL, or the table in another format."""
+    api_actor(request)
+    return tables.answer(given.text, given.format, at=given.at, row=given.row, source=given.source, to=given.to)
 
 
 @router.get("/{name}", response=VersionText, summary="The text in force")
@@ -107,6 +138,13 @@ def get_version(request: HttpRequest, name: str, number: int) -> PolicyVersion:
     return found
 
 
+@router.get("/{name}/schema", response=dict[str, Any], summary="The JSON Schema of a kind of policy")
+def get_schema(request: HttpRequest, name: str) -> dict[str, Any]:
+    """Give the schema, for editors."""
+    _reader(request)
+    return schema_of(kind(name))
+
+
 @router.post("/{name}/check", response=CheckOut, summary="Check a text and see what it would change")
 def check_text(request: HttpRequest, name: str, given: TextIn) -> dict[str, Any]:
     """Every mistake, or the plan in words."""
@@ -115,7 +153,7 @@ def check_text(request: HttpRequest, name: str, given: TextIn) -> dict[str, Any]
     plan = None if problems else actions.plan(name, given.text)
     return {
         "right": not problems, "problems": [item.as_dict() for item in problems], "changes": list(plan.changes) if plan else [],
-        "digest": plan.digest if plan else "",
+        "digest": plan.digest if plan else "", "warnings": [item.as_dict() for item in actions.warnings(name, given.text)],
     }  # fmt: skip
 
 

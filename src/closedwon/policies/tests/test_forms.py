@@ -383,3 +383,38 @@ def test_the_schema_is_given(client_of):
     found = client_of("admin").get("/policies/whole/schema.json").json()
     assert found["$defs"]["Step"]["properties"]["above"]["format"] == "percent"
     assert "decision-table" in str(found["properties"]["approvers"])
+
+
+TABLE = TEXT[TEXT.index('table = "discount"') :]
+
+
+def test_the_api_checks_lints_decides_compiles_and_converts_a_table(client_of):
+    client = client_of("rep")  # nothing of the company is read
+
+    def ask(**given):
+        return client.post("/api/v1/policies/decision-table", given, content_type="application/json")
+
+    said = ask(text=TABLE, row={"discount": "12%"}, source="quotes", to="dmn").json()
+    assert (said["right"], said["problems"], said["findings"]) == (True, [], [])
+    assert said["outcome"] == {"value": {"approver": "Manager"}, "rows": [2], "error": None}
+    assert 'FROM "quotes"' in said["sql"]
+    assert ask(text=said["text"], format="dmn", to="csv").json()["right"]
+    assert ask(text=TABLE.replace("< 5%", "< 4%")).json()["findings"][0]["finding"] == "gap"
+    assert ask(text=TABLE.replace("< 5%", "< x%")).json()["problems"][0]["line"] == 7
+    assert ask(text=TABLE, row={"discont": 1}).status_code == 422
+    assert ask(text="a = ").json()["right"] is False
+    assert Client().post("/api/v1/policies/decision-table", {"text": TABLE}, content_type="application/json").status_code == 401
+    assert client.get("/api/v1/policies/whole/schema").status_code == 403
+
+
+def test_the_api_tells_warnings_and_the_schema(client_of):
+    client = client_of("admin")
+    cliff = (
+        TEXT.replace('type = "text" }]', 'type = "picklist", values = ["CFO", "VP", "Manager", "nobody"], monotone = { discount = "up" } }]')
+        .replace('[">= 5%", "Manager"]', '[">= 5%", "CFO"]')
+    )  # fmt: skip
+    said = client.post("/api/v1/policies/whole/check", {"text": cliff}, content_type="application/json").json()
+    assert said["right"]
+    assert "approver jumps" in said["warnings"][0]["message"]
+    assert client.get("/api/v1/policies/whole/schema").json()["title"] == "Whole"
+    assert "approver jumps" in " ".join(actions.plan("whole", cliff).warnings)
