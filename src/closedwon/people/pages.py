@@ -261,9 +261,10 @@ def tokens(request: HttpRequest) -> HttpResponse:
             made = actions.make_token(given.get("name", ""), given.getlist("scopes"), by=by, days=days)[1]
         except ClosedwonError as error:
             messages.error(request, str(error))
-    names = actions.scope_names()
-    parts = [(read.partition(":")[0], (read, write)) for read, write in zip(names[::2], names[1::2], strict=True)]
-    context = {"rows": actions.tokens(by=by), "parts": parts, "made": made}
+    parts: dict[str, list[str]] = {}
+    for scope in actions.scope_names():
+        parts.setdefault(scope.partition(":")[0], []).append(scope)
+    context = {"rows": actions.tokens(by=by), "parts": list(parts.items()), "made": made}
     response = render(request, "people/tokens.html", context)
     response.headers["Cache-Control"] = "no-store"
     return response
