@@ -156,6 +156,18 @@ def rolled_back() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
+@contextmanager
+def left_open() -> Iterator[None]:
+    """The connection stays open: a test's end would close it, and with it the rows that a file of tests shares."""
+    from django.db import connection
+
+    connection.close = lambda: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del connection.close
+
+
 def rows_of_database() -> list[tuple[Any, list[Any]]]:
     """Every row of our tables, in an order in which they can be written again."""
     return [(model, list(model._base_manager.order_by("pk"))) for model in _models()]  # noqa: SLF001 - Django's own name for it

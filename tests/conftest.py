@@ -37,7 +37,7 @@ def company_in_database(
     before = workspaces.current()
     workspaces.use(made.workspace)
     cache.clear()
-    with django_db_blocker.unblock(), companies.rolled_back():
+    with django_db_blocker.unblock(), companies.rolled_back(), companies.left_open():
         companies.write_again(kept)
         yield made
     cache.clear()
