@@ -277,38 +277,11 @@ def _fields(schema: dict[str, Any]) -> str:
     return rows("key|value|default", lines)
 
 
-def _schema(kind: Any) -> dict[str, Any]:
-    """A kind's JSON Schema; percentages and money are text in a policy, whatever they become."""
-    made: dict[str, Any] = kind.model.model_json_schema(mode="validation", schema_generator=_texts())
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": kind.title, "description": kind.about}
-
-
-def _texts() -> type:
-    from pydantic.json_schema import GenerateJsonSchema
-
-    class Texts(GenerateJsonSchema):
-        """Fields with a reader of their own stand as text: that is how people write them."""
-
-        def function_before_schema(self, schema: Any) -> Any:
-            if getattr(schema.get("function", {}).get("function"), "__name__", "") == "_ppm":
-                return {"type": "string", "pattern": r"^\s*[+-]?\d{1,6}(\.\d{1,4})?\s*%\s*$", "examples": ["12.5%"]}
-            if getattr(schema.get("function", {}).get("function"), "__name__", "") == "_amount":
-                return {"type": "string", "examples": ["25,000 USD"]}
-            return super().function_before_schema(schema)
-
-        def default_schema(self, schema: Any) -> Any:
-            made = super().default_schema(schema)
-            if made.get("examples") == ["12.5%"] and isinstance(made.get("default"), int):
-                made["default"] = f"{made['default'] / 10_000:g}%"
-            return made
-
-    return Texts
-
-
 def policy_pages() -> dict[Path, str]:
     """The page of policies, and a JSON Schema for each kind."""
     boot()
     from closedwon.policies.registry import kinds
+    from closedwon.policies.schema import schema_of
 
     made: dict[Path, str] = {}
     parts = [
@@ -317,7 +290,7 @@ def policy_pages() -> dict[Path, str]:
         "[How to change a policy](../how-to/policies.md). Editors that know JSON Schema complete and check the text with the schemas below.\n",
     ]
     for kind in kinds():
-        schema = _schema(kind)
+        schema = schema_of(kind)
         file = REFERENCE / "schemas" / f"{kind.name}.schema.json"
         made[file] = json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
         parts.append(f"## {kind.title}: {kind.file}\n\n{kind.about}. Schema: [{file.name}](schemas/{file.name}).\n\n{_fields(schema)}\n")

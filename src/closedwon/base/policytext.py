@@ -22,16 +22,18 @@ MAX_TEXT = 2_000_000
 
 
 class PolicyModel(BaseModel):
-    """A frozen value of policy text; unknown keys are refused."""
+    """A frozen value of policy text; unknown keys are refused. A text below a field is its help in forms, editors and schemas."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
 class Version(PolicyModel):
     """A version of a rule: from which day it holds, until the next one, and where it comes from (a contract, a decision, a mail)."""
 
     since: date = date.min
+    """From which day it holds, until the next version."""
     reference: str = Field(min_length=1)
+    """Where it comes from: a contract, a decision, a mail."""
 
 
 Dated = TypeVar("Dated", bound=Version)

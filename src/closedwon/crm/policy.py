@@ -15,10 +15,15 @@ class Stage(PolicyModel):
     """One stage: open, won or lost, the forecast category it stands for when a deal names none, and its probability."""
 
     name: str = Field(min_length=1, max_length=120)
+    """As the CRM writes it."""
     status: Status = "open"
+    """Whether a deal in it is open, won or lost."""
     category: str = ""
+    """The forecast category of a deal that names none itself: omitted, pipeline, best_case, most_likely, commit or closed."""
     probability: Percent = 0
+    """Of winning, for the stage-weighted number."""
     exit: str = ""
+    """What must be true to leave the stage, in words."""
 
     @property
     def default_category(self) -> str:
@@ -30,20 +35,25 @@ class Bookings(PolicyModel):
     """Where booked actuals come from: the orders table, or won deals where there is no order system; `auto` is orders where there are any."""
 
     source: Literal["auto", "orders", "won"] = "auto"
+    """orders: the table of accepted orders; won: won deals; auto: orders where there are any."""
 
 
 class Version(PolicyModel):
     """What is asked of every policy: where it comes from."""
 
     reference: str = Field(min_length=1)
+    """Where it comes from: a handbook, a decision, a mail."""
 
 
 class PipelinePolicy(Version):
     """`pipeline.toml`: stages in order, order types, segments, and where bookings come from."""
 
     stages: list[Stage] = Field(min_length=1)
+    """In order, as a deal goes through them. A stage of the data that stands nowhere here raises an alarm."""
     order_types: list[str] = []
+    """The kinds of business, as the CRM writes them."""
     segments: list[str] = []
+    """The segments of customers, as the CRM writes them."""
     bookings: Bookings = Bookings()
 
     @model_validator(mode="after")

@@ -21,8 +21,13 @@ def run_case(policy: PipelinePolicy, given: Mapping[str, Any]) -> dict[str, Any]
 
 
 def stages_preview(policy: PipelinePolicy, by: Actor) -> list[dict[str, Any]]:
-    """Each stage with its number of deals now, as far as `by` may see them; stages of deals that the policy does not know stand last."""
+    """Each stage with its number of deals now, as far as `by` may see them; stages that the policy does not know stand last.
+
+    Nothing for someone who sees no deal.
+    """
     counts = deals_by_stage(by)
+    if not counts:
+        return []
     rows = [
         {"stage": stage.name, "status": stage.status, "category": stage.default_category, "deals": counts.pop(stage.name, 0)}
         for stage in policy.stages

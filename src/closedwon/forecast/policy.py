@@ -42,17 +42,27 @@ class ForecastType(PolicyModel):
     label: str = Field(min_length=1, max_length=60)
     about: str = ""
     order_types: list[str] = []
+    """Which deals, by order type; blank counts all but the exceptions."""
     except_order_types: list[str] = []
+    """All deals but those of these order types."""
     untyped: bool = True
+    """Whether deals without an order type count too."""
     measure: list[Measure] = Field(min_length=1)
+    """The amount: the first of these that a deal has."""
     sign: Literal[1, -1] = 1
+    """-1 for amounts that reduce."""
     period_date: PeriodDate = "close"
+    """The date that puts a deal into a period."""
     hierarchy: Slug = "sales"
+    """The tree of seats along which it is added up."""
     split: Slug = "revenue"
+    """The split type that shares deals, or owner."""
     quota_measure: str = ""
+    """Which quotas it is held against."""
     quota_kinds: list[str] = ["ramped", "annual"]
     booking_kinds: list[str] = []
     rates: str = Field("plan", min_length=1)
+    """The kind of exchange rate in force at the period's start."""
 
     @model_validator(mode="after")
     def _population(self) -> ForecastType:
@@ -98,10 +108,15 @@ class ForecastPolicy(PolicyModel):
     """`forecast.toml`: categories from the surest to the least sure, forecast types, inspection flags, and what each number means."""
 
     default: Slug
+    """The forecast type that pages and commands begin with."""
     categories: list[Category]
+    """From the surest to the least sure; closed and omitted stand apart."""
     types: list[ForecastType] = Field(min_length=1)
+    """The ways of counting."""
     flags: list[Flag] = []
+    """What makes a deal deserve a look."""
     definitions: dict[str, str] = {}
+    """What each number on the board means, in words."""
 
     @model_validator(mode="after")
     def _whole(self) -> ForecastPolicy:

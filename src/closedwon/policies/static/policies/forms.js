@@ -18,9 +18,10 @@
     form.querySelectorAll(".policy-bad").forEach((one) => one.classList.remove("policy-bad"));
     const fields = JSON.parse(document.getElementById("checked")?.dataset.fields || "{}");
     Object.entries(fields).forEach(([path, said], at) => {
-      const { input, group } = nearest(path);
+      const found = nearest(path), group = found.group;
       if (!group) return;
       group.closest("tr")?.classList.add("policy-bad");
+      const input = found.input || (group.tagName === "TR" && group.querySelector("input:not([type=hidden]),select,textarea"));
       if (!input) return;
       const word = document.createElement("p");
       word.className = "cw-error policy-error";
