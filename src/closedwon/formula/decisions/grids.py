@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import tomlkit
@@ -20,6 +22,7 @@ from closedwon.formula.decisions.table import DecisionTable, Input, Output, buil
 
 LABELS = ("table", "hit", "use", "name", "type", "values", "nullable", "default", "monotone")
 _SPREAD = "\n"
+_EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001 - a workbook keeps plain moments
 
 
 def to_text(table: DecisionTable) -> dict[str, Any]:
@@ -198,8 +201,21 @@ def to_xlsx(table: DecisionTable) -> bytes:
     for at in range(1, sheet.max_column + 1):
         sheet.column_dimensions[sheet.cell(1, at).column_letter].width = 12 if at == 1 else 24
     sheet.freeze_panes = sheet.cell(len(LABELS) + 1, 2)
+    book.properties.created = book.properties.modified = _EPOCH
     out = io.BytesIO()
     book.save(out)
+    return _same_bytes(out.getvalue())
+
+
+def _same_bytes(data: bytes) -> bytes:
+    """The archive with one moment on every entry, so that the same table gives the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as given, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name in given.namelist():
+            content = given.read(name)
+            if name == "docProps/core.xml":
+                content = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>" + _EPOCH.isoformat().encode() + b"Z", content)
+            made.writestr(zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
