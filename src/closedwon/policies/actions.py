@@ -58,6 +58,9 @@ def apply_defaults(by: Actor) -> list[PolicyVersion]:
         text = found.default_text()
         if text is not None and in_force(found.name) is None:
             made.append(apply(found.name, text, by=by, note="shipped default"))
+            told = found.default_cases()
+            if told is not None and not (current().policies / found.cases_file).exists():
+                _put(found.cases_file, told)
     return made
 
 
@@ -160,10 +163,13 @@ def preview(name: str, text: str, *, by: Actor, limit: int = 50) -> list[dict[st
 
 
 def cases(name: str) -> str | None:
-    """The text of the cases beside a policy: the workspace's file, else the shipped ones, None where there are none."""
-    found = kind(name)
+    """The text of the cases beside a policy; the shipped ones while the shipped policy is in force; None where there are none."""
+    found, version = kind(name), in_force(name)
     file = current().policies / found.cases_file
-    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else found.default_cases()
+    if file.exists():
+        return file.read_text(encoding="utf-8", errors="replace")
+    default = found.default_text()
+    return found.default_cases() if version and default is not None and version.digest == digest(default) else None
 
 
 def save_cases(name: str, text: str, *, by: Actor) -> None:

@@ -109,3 +109,11 @@ def test_cases_compare_every_named_step(kind):
 
 def test_changes_of_equal_texts_are_none():
     assert changes({"a": [{"name": "x"}]}, {"a": [{"name": "x"}]}) == []
+
+
+def test_shipped_cases_come_with_the_shipped_policy_and_pass(ws):
+    actions.apply_defaults(SYSTEM)
+    assert (ws.policies / "pipeline.cases.toml").exists()
+    results = actions.run("pipeline", actions.in_force("pipeline").text)
+    assert results
+    assert [item.differences for item in results if not item.passed] == []
