@@ -35,7 +35,7 @@ One language for every policy: formulas as in Salesforce and Excel, typed and ex
 | reckon | `+` `-` `*` `/` `^` |
 | compare | `=` `<>` `<` `>` `<=` `>=`, `value IN (a, b)`, `value NOT IN (a, b)`; texts differ by capital letters |
 | join texts | `&` |
-| and, or, not | `&&` or `AND(...)`, `||` or `OR(...)`, `!` or `NOT(...)` |
+| and, or, not | `&&`, `AND(...)` or `a AND b`; `||`, `OR(...)` or `a OR b`; `!`, `NOT(...)` or `NOT a` |
 | rows | `SUM(lines.net WHERE lines.kind = "new")` |
 | comment | `/* why */` |
 

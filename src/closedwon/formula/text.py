@@ -108,6 +108,8 @@ _BINARY = {
     "||": (1, "or"), "&&": (2, "and"), "=": (4, "="), "==": (4, "="), "<>": (4, "<>"), "!=": (4, "<>"), "<": (4, "<"), ">": (4, ">"),
     "<=": (4, "<="), ">=": (4, ">="), "&": (5, "&"), "+": (6, "+"), "-": (6, "-"), "*": (7, "*"), "/": (7, "/"), "^": (9, "^"),
 }  # fmt: skip
+_WORDS = {"OR": (1, "or"), "AND": (2, "and")}
+"""Between two values these words say what || and && say."""
 
 
 class Parser:
@@ -150,7 +152,7 @@ class Parser:
             if token.kind == "name" and power < 4 and (made := self._membership(left)) is not None:
                 left = made
                 continue
-            binds, name = _BINARY.get(token.text, (0, "")) if token.kind == "sign" else (0, "")
+            binds, name = _BINARY.get(token.text, (0, "")) if token.kind == "sign" else _WORDS.get(token.text.upper(), (0, ""))
             if not name or binds <= power:
                 break
             self.take()
@@ -185,6 +187,9 @@ class Parser:
             if self.here.text == "(" and self.here.kind == "sign":
                 args = self._arguments(token.text, token.span)
                 return Tree("call", token.text.upper(), args, (token.span[0], self.tokens[self.at - 1].span[1]), token.span)
+            if token.text.upper() == "NOT" and self.here.kind in {"name", "number", "text"}:
+                inner = self.expression(3)
+                return Tree("unary", "!", (inner,), (token.span[0], inner.span[1]), token.span)
             return Tree("name", token.text, (), token.span, token.span)
         if token.text == "(":
             inner = self.expression(0)

@@ -214,3 +214,18 @@ def test_commands(tmp_path):
     assert "SELECT" in cli.invoke(app, ["formula", "sql", text, "--types", str(types), "--dialect", "spark"]).output
     assert cli.invoke(app, ["formula", "check", text, "--types", str(types)]).output == "fine: gives text, reads amount\n"
     assert "^" in cli.invoke(app, ["formula", "check", "amnt", "--types", str(types)]).exception.message
+
+
+def test_and_or_not_may_stand_between_values():
+    types = {"a": "yes/no", "b": "yes/no", "n": "number", "x": "text"}
+    row = {"a": True, "b": False, "n": 5, "x": "q"}
+    for text, same in {
+        "a AND b OR n = 5": "OR(AND(a, b), n = 5)",
+        "a or (b and n > 1)": "OR(a, AND(b, n > 1))",
+        "NOT n = 5": "NOT(n = 5)",
+        "n >= 3 AND NOT b": "AND(n >= 3, NOT(b))",
+        'NOT x IN ("q") AND a': 'AND(NOT(x IN ("q")), a)',
+        "NOT(b) AND a": "AND(NOT(b), a)",
+    }.items():
+        assert compile(text, types).evaluate(row) == compile(same, types).evaluate(row), text
+    assert [compile(text, types).problems[0].column for text in ("a AND", "AND a", "a AND x")] == [6, 1, 7]
