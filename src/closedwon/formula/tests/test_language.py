@@ -228,4 +228,4 @@ def test_and_or_not_may_stand_between_values():
         "NOT(b) AND a": "AND(NOT(b), a)",
     }.items():
         assert compile(text, types).evaluate(row) == compile(same, types).evaluate(row), text
-    assert [compile(text, types).problems[0].column for text in ("a AND", "AND a", "a AND x")] == [6, 1, 7]
+    assert [compile(text, types).problems[0].column for text in ("a AND", "AND a", "a AND x")] == [6, 5, 7]
