@@ -27,13 +27,18 @@ class PolicyModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
-class Version(PolicyModel):
-    """A version of a rule: from which day it holds, until the next one, and where it comes from (a contract, a decision, a mail)."""
+class Referenced(PolicyModel):
+    """What is asked of every policy: where it comes from (a contract, a handbook, a decision, a mail)."""
+
+    reference: str = Field(min_length=1)
+    """Where it comes from: a contract, a handbook, a decision, a mail."""
+
+
+class Version(Referenced):
+    """A version of a rule: from which day it holds, until the next one, and where it comes from."""
 
     since: date = date.min
     """From which day it holds, until the next version."""
-    reference: str = Field(min_length=1)
-    """Where it comes from: a contract, a decision, a mail."""
 
 
 Dated = TypeVar("Dated", bound=Version)
@@ -119,7 +124,18 @@ def _problem(item: Any, text: str, file: str | None, model: type[BaseModel]) -> 
         mend = _nearest(str(where[-1]), model)
     elif item["type"] == "missing":
         message = f"{where[-1]!r} is missing"
-    return Problem(message, file, line_of(text, where), field=".".join(map(str, where)), mend=mend)
+    line = line_of(text, where)
+    column = _column(text, line, item.get("ctx", {}))
+    return Problem(message, file, line, column, field=".".join(map(str, where)), mend=mend)
+
+
+def _column(text: str, line: int | None, told: Any) -> int | None:
+    """The column of a mistake inside a formula that stands on one line of the text; None where it cannot be told."""
+    formula, column = told.get("formula"), told.get("column")
+    lines = text.splitlines()
+    if not formula or not column or not line or line > len(lines) or (at := lines[line - 1].find(formula)) < 0:
+        return None
+    return at + int(column)
 
 
 def _nearest(key: str, model: type[BaseModel]) -> str | None:

@@ -31,3 +31,8 @@ class Rule:
     def sql(self) -> str:
         """The text as it stands in the file."""
         return resources.files(self.package).joinpath(self.file).read_text(encoding="utf-8")
+
+    def around(self, dialect: str, text: str) -> str:
+        """The text for an engine, from what was made ready of `sql`; a rule with formulas writes theirs around it."""
+        del dialect
+        return text

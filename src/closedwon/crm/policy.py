@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from closedwon.base.policytext import Percent, PolicyModel
+from closedwon.base.policytext import Percent, PolicyModel, Referenced
 
 Status = Literal["open", "won", "lost"]
 
@@ -38,14 +38,7 @@ class Bookings(PolicyModel):
     """orders: the table of accepted orders; won: won deals; auto: orders where there are any."""
 
 
-class Version(PolicyModel):
-    """What is asked of every policy: where it comes from."""
-
-    reference: str = Field(min_length=1)
-    """Where it comes from: a handbook, a decision, a mail."""
-
-
-class PipelinePolicy(Version):
+class PipelinePolicy(Referenced):
     """`pipeline.toml`: stages in order, order types, segments, and where bookings come from."""
 
     stages: list[Stage] = Field(min_length=1)

@@ -168,7 +168,7 @@ def _text(rule: Rule, dialect: str, *, pretty: bool = False) -> str:
     tree = expand(sqlglot.parse_one(rule.sql, dialect="duckdb"))
     if dialect == "spark":
         tree = tree.transform(_wide_as_decimal)
-    return tree.sql(dialect=dialect, pretty=pretty)
+    return rule.around(dialect, tree.sql(dialect=dialect, pretty=pretty))
 
 
 def _strangers(rule: Rule) -> list[str]:

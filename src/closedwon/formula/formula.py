@@ -108,6 +108,16 @@ class Formula:
         return {name: taken(given.get(name.casefold()), kind, name) for name, kind in self.fields.items() if kind.kind != "table"}
 
 
+def sql_of(
+    formulas: Mapping[str, Formula], dialect: str, source: str, keep: tuple[str, ...] = (), *, blank: str = "blank"
+) -> str:
+    """One SELECT of several formulas over `source`, which is a name or a SELECT in parentheses that the product itself wrote.
+
+    It gives the kept columns, then each formula's value under its name and why there is none under `<name>_error`. Raises BadFormula.
+    """
+    return Writer(dialect, zero=_zero(blank)).select_each({name: one._sound() for name, one in formulas.items()}, source, keep)  # noqa: SLF001
+
+
 def _zero(blank: str) -> bool:
     if blank not in BLANKS:
         raise Invalid(f"{blank!r} is no treatment of blanks.", mend="Write blank or zero.")

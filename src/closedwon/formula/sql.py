@@ -9,6 +9,7 @@ Parts that are used twice become columns of an inner SELECT, so the text stays i
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -70,11 +71,27 @@ class Writer:
             name = self.bind(root.error)
             error, value = name, f"CASE WHEN {name} IS NULL THEN {value} END"
         kept = "".join(f"{self.name(column)}, " for column in keep)
-        text = self._name_source(source)
+        text = self._levelled(self._name_source(source))
+        return self._guard(f"SELECT {kept}{value} AS value, {error} AS error FROM {text}")
+
+    def select_each(self, nodes: Mapping[str, Node], source: str, keep: tuple[str, ...]) -> str:
+        """A SELECT of several formulas over a SELECT or a name: the kept columns, then each formula's value and `<name>_error`."""
+        cells = [self.name(column) for column in keep]
+        for name, node in nodes.items():
+            root = self.write(node)
+            value, error = self._outward(node.type, root.value), f"CAST(NULL AS {'STRING' if self.spark else 'VARCHAR'})"
+            if root.error:
+                error = self.bind(root.error)
+                value = f"CASE WHEN {error} IS NULL THEN {value} END"
+            cells += [f"{value} AS {self.name(name)}", f"{error} AS {self.name(f'{name}_error')}"]
+        return self._guard(f"SELECT {', '.join(cells)} FROM {self._levelled(source)}")
+
+    def _levelled(self, text: str) -> str:
+        """The source with the steps of the formulas as columns, level by level."""
         for level in range(1, max(self.levels.values(), default=0) + 1):
             columns = ", ".join(f"{sql} AS {name}" for name, sql, at in self.steps if at == level)
             text = f"(SELECT *, {columns} FROM {text})"
-        return self._guard(f"SELECT {kept}{value} AS value, {error} AS error FROM {text}")
+        return text
 
     def _name_source(self, source: str) -> str:
         return ".".join(self.name(part) for part in source.split("."))
