@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 class Problem:
     """One mistake in a file, a row or a policy, as a value.
 
-    `line` and `column` count from 1; `row` is the row of a table, counted from 1 after the header.
+    `line` and `column` count from 1; `row` is the row of a table, counted from 1 after the header. A problem of severity `warning` looks
+    wrong and may be meant: it stops nothing.
     """
 
     message: str
@@ -24,6 +25,7 @@ class Problem:
     row: int | None = None
     field: str | None = None
     mend: str | None = None
+    severity: str = "error"
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
@@ -35,8 +37,8 @@ class Problem:
         return f"{text}. {self.mend}" if self.mend else text
 
     def as_dict(self) -> dict[str, Any]:
-        """The problem as a JSON-ready mapping without empty members."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        """The problem as a JSON-ready mapping without empty members; only warnings tell their severity."""
+        return {key: value for key, value in asdict(self).items() if value is not None and (key, value) != ("severity", "error")}
 
 
 class ClosedwonError(Exception):

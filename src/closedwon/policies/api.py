@@ -8,6 +8,7 @@ from typing import Any, Literal
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
+from closedwon.base.errors import NotFound, Problem
 from closedwon.people.acting import api_actor
 from closedwon.policies import actions, tables
 from closedwon.policies.models import PolicyVersion
@@ -22,6 +23,8 @@ class VersionOut(Schema):
 
     id: int
     kind: str
+    document: str = Field("", description="Its name in a collection, empty for a kind of one file")
+    status: Literal["applied", "retired", "draft"] = "applied"
     digest: str
     note: str
     applied_by: str
@@ -41,6 +44,8 @@ class KindOut(Schema):
     title: str
     about: str
     file: str
+    many: bool = Field(..., description="Whether it is a collection of named documents")
+    documents: int = Field(..., description="How many documents are in force")
     in_force: VersionOut | None
 
 
@@ -52,6 +57,26 @@ class TextIn(Schema):
 
 class ApplyIn(TextIn):
     """A text to bring into force; `expected` is the digest that its author saw in force."""
+
+    note: str = ""
+    expected: str | None = None
+
+
+class ManyIn(Schema):
+    """Several texts by the keys of their documents, as `approvals/discounts`; null retires the document."""
+
+    texts: dict[str, str | None] = Field(..., max_length=2000)
+
+
+class ApplyManyIn(ManyIn):
+    """Several texts to bring into force as one; `expected` has the digests that their author saw in force."""
+
+    note: str = ""
+    expected: dict[str, str] | None = None
+
+
+class RetireIn(Schema):
+    """Why a document goes out of force; `expected` is the digest that was seen in force."""
 
     note: str = ""
     expected: str | None = None
@@ -93,11 +118,38 @@ def _reader(request: HttpRequest) -> None:
     api_actor(request).need(*actions.READERS, to="read policies")
 
 
+def _key(name: str) -> str:
+    """A document's key from an address, where a dot stands for the slash."""
+    return name.replace(".", "/")
+
+
 @router.get("", response=list[KindOut], summary="Every kind of policy")
 def list_policies(request: HttpRequest) -> list[dict[str, Any]]:
     """List the kinds with what is in force."""
     _reader(request)
-    return [{"name": k.name, "title": k.title, "about": k.about, "file": k.file, "in_force": actions.in_force(k.name)} for k in kinds()]
+    return [
+        {
+            "name": k.name, "title": k.title, "about": k.about, "file": k.file, "many": k.many,
+            "documents": actions.versions_in_force(k.name).count(), "in_force": None if k.many else actions.in_force(k.name),
+        }
+        for k in kinds()
+    ]  # fmt: skip
+
+
+@router.post("/check", response=dict[str, CheckOut], summary="Check several texts together and see what they would change")
+def check_many(request: HttpRequest, given: ManyIn) -> dict[str, dict[str, Any]]:
+    """Every mistake in each, or the plan in words, as they would be in force together."""
+    _reader(request)
+    told = actions.check_all(given.texts)
+    right = not any(one.severity == "error" for problems in told.values() for one in problems)
+    plans = {planned.kind: planned for planned in actions.plan_all(given.texts)} if right else {}
+    return {key: _checked(problems, plans.get(key)) for key, problems in told.items()}
+
+
+@router.post("/apply", response=list[VersionOut], summary="Bring several texts into force, all of them or none")
+def apply_many(request: HttpRequest, given: ApplyManyIn) -> list[PolicyVersion]:
+    """Apply or retire several documents as one."""
+    return actions.apply_all(given.texts, by=api_actor(request), note=given.note, expected=given.expected)
 
 
 @router.post("/decision-table", response=TableOut, summary="Check, lint, decide, compile and convert a decision table")
@@ -111,30 +163,33 @@ def decision_table(request: HttpRequest, given: TableIn) -> dict[str, Any]:
 def get_policy(request: HttpRequest, name: str) -> PolicyVersion:
     """Give the version in force with its text."""
     _reader(request)
-    found = actions.in_force(kind(name).name)
+    found = actions.in_force(_key(name))
     if found is None:
-        from closedwon.base.errors import NotFound
-
-        raise NotFound(f"No {name} policy is applied.", mend="Apply one.")
+        raise NotFound(f"No {_key(name)} policy is applied.", mend="Apply one.")
     return found
+
+
+@router.get("/{name}/documents", response=list[VersionOut], summary="The documents of a collection that are in force")
+def list_documents(request: HttpRequest, name: str) -> list[PolicyVersion]:
+    """List the version in force of every document."""
+    _reader(request)
+    return list(actions.versions_in_force(kind(name).name).defer("text"))
 
 
 @router.get("/{name}/versions", response=list[VersionOut], summary="Applied versions, newest first")
 def list_versions(request: HttpRequest, name: str) -> list[PolicyVersion]:
     """List who applied what when."""
     _reader(request)
-    return actions.history(name)
+    return actions.history(_key(name))
 
 
 @router.get("/{name}/versions/{int:number}", response=VersionText, summary="One version with its text")
 def get_version(request: HttpRequest, name: str, number: int) -> PolicyVersion:
     """Give one applied version."""
     _reader(request)
-    found = actions.version(name, number)
+    found = actions.version(_key(name), number)
     if found.status == "draft":
-        from closedwon.base.errors import NotFound
-
-        raise NotFound(f"Version {number} of {name} is a draft.")
+        raise NotFound(f"Version {number} of {_key(name)} is a draft.")
     return found
 
 
@@ -142,22 +197,33 @@ def get_version(request: HttpRequest, name: str, number: int) -> PolicyVersion:
 def get_schema(request: HttpRequest, name: str) -> dict[str, Any]:
     """Give the schema, for editors."""
     _reader(request)
-    return schema_of(kind(name))
+    return schema_of(kind(name.partition(".")[0]))
 
 
 @router.post("/{name}/check", response=CheckOut, summary="Check a text and see what it would change")
 def check_text(request: HttpRequest, name: str, given: TextIn) -> dict[str, Any]:
     """Every mistake, or the plan in words."""
     _reader(request)
-    problems = actions.check(name, given.text)
-    plan = None if problems else actions.plan(name, given.text)
+    problems = actions.problems_of(_key(name), given.text)
+    right = not any(one.severity == "error" for one in problems)
+    return _checked(problems, actions.plan(_key(name), given.text) if right else None)
+
+
+def _checked(problems: list[Problem], plan: actions.Plan | None) -> dict[str, Any]:
+    told = {level: [one.as_dict() for one in problems if (one.severity == "error") == level] for level in (True, False)}
     return {
-        "right": not problems, "problems": [item.as_dict() for item in problems], "changes": list(plan.changes) if plan else [],
-        "digest": plan.digest if plan else "", "warnings": [item.as_dict() for item in actions.warnings(name, given.text)],
+        "right": not told[True], "problems": told[True], "warnings": told[False], "changes": list(plan.changes) if plan else [],
+        "digest": plan.digest if plan else "",
     }  # fmt: skip
 
 
 @router.post("/{name}/apply", response=VersionOut, summary="Bring a text into force")
 def apply_text(request: HttpRequest, name: str, given: ApplyIn) -> PolicyVersion:
     """Apply a text; one that is in force already changes nothing."""
-    return actions.apply(name, given.text, by=api_actor(request), note=given.note, expected=given.expected)
+    return actions.apply(_key(name), given.text, by=api_actor(request), note=given.note, expected=given.expected)
+
+
+@router.post("/{name}/retire", response=VersionOut, summary="Take a document of a collection out of force")
+def retire_document(request: HttpRequest, name: str, given: RetireIn) -> PolicyVersion:
+    """Retire a document; its history stays."""
+    return actions.retire(_key(name), by=api_actor(request), note=given.note, expected=given.expected)

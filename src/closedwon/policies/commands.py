@@ -1,14 +1,22 @@
-"""`closedwon policy check | test | plan | apply | history | export`."""
+"""`closedwon policy list | check | test | plan | apply | retire | history | export | schema`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from closedwon.policies.registry import Document
+
 policy = typer.Typer(name="policy", no_args_is_help=True, help="Policy text: check it, see what it changes, bring it into force.")
-PathArgument = Annotated[Path, typer.Argument(help="A policy's file, or a folder of them.")]
+WHAT = (
+    "A policy's file, a folder of them, or a name such as pipeline, approvals or approvals/discounts; without it the workspace's policies."
+)
+PathArgument = Annotated[str, typer.Argument(metavar="[FILE|NAME]", help=WHAT)]
+NameArgument = Annotated[str, typer.Argument(help="The policy, as in pipeline, or approvals/discounts in a collection.")]
+Found = list[tuple["Document", str, Path]]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,41 +34,68 @@ def _start() -> None:
     boot()
 
 
-@policy.command("check")
-def check_command(path: PathArgument) -> None:
-    """Every mistake in the text, each with its line and the mend; ends with 1 when there is one."""
-    _start()
-    from closedwon.policies.actions import check, read_files, warnings
+def _found(what: str) -> tuple[Found, list[str]]:
+    """The documents that are meant, and the keys of those in force whose files are gone."""
+    from closedwon.policies.actions import gone, named, read_files
+    from closedwon.policies.registry import kinds
+    from closedwon.workspace import current
 
+    path = Path(what) if what else current().policies
+    if not path.exists() and what.split("/", maxsplit=1)[0] in {kind.name for kind in kinds()}:
+        return named(what), []
+    found = read_files(path)
+    return found, gone(path, found)
+
+
+@policy.command("list")
+def list_command() -> None:
+    """Every policy in force, with its digest and since when."""
+    _start()
+    from closedwon.policies.actions import versions_in_force
+    from closedwon.policies.registry import kinds
+
+    for kind in kinds():
+        versions = list(versions_in_force(kind.name))
+        for version in versions:
+            typer.echo(f"{version.key:<40}  {version.digest[:12]}  since {version.applied_at:%Y-%m-%d %H:%M} UTC  by {version.applied_by}")
+        if not versions:
+            typer.echo(f"{kind.name:<40}  none in force")
+
+
+@policy.command("check")
+def check_command(what: PathArgument = "") -> None:
+    """Every mistake in the text, alone and together with the others, each with its line and the mend; ends with 1 when there is one."""
+    _start()
+    from closedwon.policies.actions import check_all
+
+    found, _ = _found(what)
+    told = check_all({one.key: text for one, text, _ in found}, {one.key: str(file) for one, _, file in found})
     count = 0
-    for kind, text, file in read_files(path):
-        problems = check(kind.name, text, str(file))
-        count += len(problems)
-        for problem in problems:
-            typer.echo(str(problem), err=True)
-        for warning in warnings(kind.name, text, str(file)):
-            typer.echo(f"warning: {warning}", err=True)
-        if not problems:
+    for one, _, file in found:
+        errors = [problem for problem in told[one.key] if problem.severity == "error"]
+        count += len(errors)
+        for problem in told[one.key]:
+            typer.echo(f"{'' if problem.severity == 'error' else 'warning: '}{problem}", err=True)
+        if not errors:
             typer.echo(f"{file}: right")
     if count:
         raise typer.Exit(1)
 
 
 @policy.command("test")
-def test_command(path: PathArgument) -> None:
+def cases_command(what: PathArgument = "") -> None:
     """Run the cases beside the policies; every named step must come out exactly."""
     _start()
-    from closedwon.policies.actions import read_files
     from closedwon.policies.cases import run_cases
 
     passed = failed = 0
-    for kind, text, file in read_files(path):
+    for one, text, file in _found(what)[0]:
         cases = file.with_name(file.stem + ".cases.toml")
         if not cases.exists():
             continue
-        for result in run_cases(kind, text, cases.read_text(encoding="utf-8"), str(cases)):
+        for result in run_cases(one.kind, text, cases.read_text(encoding="utf-8"), str(cases)):
             passed, failed = passed + result.passed, failed + (not result.passed)
-            typer.echo(f"{'ok    ' if result.passed else 'FAILED'}  {kind.name}: {result.name}")
+            typer.echo(f"{'ok    ' if result.passed else 'FAILED'}  {one.key}: {result.name}")
             for line in result.differences:
                 typer.echo(f"          {line}")
     typer.echo(f"{passed} passed, {failed} failed")
@@ -69,14 +104,19 @@ def test_command(path: PathArgument) -> None:
 
 
 @policy.command("plan")
-def plan_command(path: PathArgument) -> None:
+def plan_command(
+    what: PathArgument = "",
+    keep: Annotated[bool, typer.Option("--keep-missing", help="Leave documents in force whose files are gone.")] = False,
+) -> None:
     """What applying the text would change, in words."""
     _start()
-    from closedwon.policies.actions import plan, read_files
+    from closedwon.policies.actions import plan_all
 
-    for kind, text, _file in read_files(path):
-        planned = plan(kind.name, text)
-        typer.echo(f"{kind.name}: {'nothing changes' if planned.is_empty else f'{len(planned.changes)} change(s)'}")
+    found, missing = _found(what)
+    texts: dict[str, str | None] = {one.key: text for one, text, _ in found}
+    texts |= {} if keep else dict.fromkeys(missing)
+    for planned in plan_all(texts, {one.key: str(file) for one, _, file in found}):
+        typer.echo(f"{planned.kind}: {'nothing changes' if planned.is_empty else f'{len(planned.changes)} change(s)'}")
         for line in planned.changes:
             typer.echo(f"  {line}")
         for line in planned.warnings:
@@ -85,38 +125,54 @@ def plan_command(path: PathArgument) -> None:
 
 @policy.command("apply")
 def apply_command(
-    path: Annotated[Path | None, typer.Argument(help="A policy's file, or a folder of them.")] = None,
+    what: PathArgument = "",
     note: Annotated[str, typer.Option(help="Why; kept with the version.")] = "",
-    defaults: Annotated[bool, typer.Option("--defaults", help="Apply the shipped text where none is in force.")] = False,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Apply the shipped text where there never was one.")] = False,
+    keep: Annotated[bool, typer.Option("--keep-missing", help="Leave documents in force whose files are gone.")] = False,
 ) -> None:
-    """Bring the text into force; records who, when and the digest."""
+    """Bring the text into force, all of it or nothing; records who, when and the digest. A file gone from a collection's folder retires it."""
     _start()
     from closedwon.people.acting import cli_actor
-    from closedwon.policies.actions import apply, apply_defaults, read_files
+    from closedwon.policies.actions import apply_all, apply_defaults
 
     by = cli_actor()
-    if defaults or path is None:
+    if defaults or not what:
         for version in apply_defaults(by):
-            typer.echo(f"{version.kind}: shipped default {version.digest[:12]} applied")
+            typer.echo(f"{version.key}: shipped default {version.digest[:12]} applied")
         return
-    for kind, text, _file in read_files(path):
-        version = apply(kind.name, text, by=by, note=note)
-        typer.echo(f"{kind.name}: {version.digest[:12]} in force since {version.applied_at:%Y-%m-%d %H:%M} UTC")
+    found, missing = _found(what)
+    texts: dict[str, str | None] = {one.key: text for one, text, _ in found}
+    texts |= {} if keep else dict.fromkeys(missing)
+    for version in apply_all(texts, by=by, note=note, files={one.key: str(file) for one, _, file in found}):
+        state = "retired" if version.is_retired else f"{version.digest[:12]} in force since"
+        typer.echo(f"{version.key}: {state} {version.applied_at:%Y-%m-%d %H:%M} UTC")
+
+
+@policy.command("retire")
+def retire_command(name: NameArgument, note: Annotated[str, typer.Option(help="Why; kept with the history.")] = "") -> None:
+    """Take a document of a collection out of force and remove its file; its history stays."""
+    _start()
+    from closedwon.people.acting import cli_actor
+    from closedwon.policies.actions import retire
+
+    version = retire(name, by=cli_actor(), note=note)
+    typer.echo(f"{version.key}: retired {version.applied_at:%Y-%m-%d %H:%M} UTC")
 
 
 @policy.command("history")
-def history_command(name: Annotated[str, typer.Argument(help="The kind of policy, as in pipeline.")]) -> None:
+def history_command(name: NameArgument) -> None:
     """Who applied which version when."""
     _start()
     from closedwon.policies.actions import history
 
     for version in history(name):
-        typer.echo(f"{version.applied_at:%Y-%m-%d %H:%M}  {version.digest[:12]}  {version.applied_by:<28}  {version.note}")
+        mark = "retired" if version.is_retired else version.digest[:12]
+        typer.echo(f"{version.applied_at:%Y-%m-%d %H:%M}  {mark:<12}  {version.applied_by:<28}  {version.note}")
 
 
 @policy.command("export")
 def export_command(
-    name: Annotated[str, typer.Argument(help="The kind of policy, as in pipeline.")],
+    name: NameArgument,
     version: Annotated[str, typer.Option(help="The digest or its beginning; default is the one in force.")] = "",
 ) -> None:
     """Print the text of a version."""
@@ -124,7 +180,7 @@ def export_command(
     from closedwon.base.errors import NotFound
     from closedwon.policies.actions import history
 
-    found = next((item for item in history(name) if item.digest.startswith(version)), None)
+    found = next((item for item in history(name) if not item.is_retired and item.digest.startswith(version)), None)
     if found is None:
         raise NotFound(f"There is no version {version} of {name}.", mend=f"List them with: closedwon policy history {name}")
     typer.echo(found.text, nl=False)

@@ -22,7 +22,7 @@ from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
 from closedwon.policies import actions, forms, tabletext
 from closedwon.policies.forms import Node
-from closedwon.policies.registry import kind
+from closedwon.policies.registry import document
 from closedwon.policies.schema import schema_of
 from closedwon.policies.tomltext import written
 from closedwon.ui.parts import Change
@@ -46,7 +46,7 @@ class _Page:
 
     @property
     def schema(self) -> dict[str, Any]:
-        return schema_of(kind(self.name))
+        return schema_of(document(self.name).kind)
 
     def nodes(self, text: str) -> list[Node]:
         """The fields to show. Raises NotFound where there is no such table, Invalid where the text is no TOML."""
@@ -84,7 +84,7 @@ def _walk(nodes: list[Node]) -> Iterator[Node]:
 def start_text(name: str, by: Actor) -> str:
     """The text that a form begins with: the own draft, the text in force, or the shipped one."""
     version, draft = actions.in_force(name), actions.draft_of(name, by=by)
-    return draft.text if draft else version.text if version else kind(name).default_text() or ""
+    return draft.text if draft else version.text if version else document(name).default_text() or ""
 
 
 def checked(name: str, text: str, by: Actor, *, in_form: bool = False) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def form(request: HttpRequest, name: str, place: str = "") -> HttpResponse:
     """A policy as a form, or one of its decision tables as a grid: fill it in, see what it does, save or apply it."""
     by = web_actor(request)
     by.need(*actions.KEEPERS, to="write a policy")
-    page = _Page(request, kind(name).name, place, by)
+    page = _Page(request, document(name).key, place, by)
     if request.method == "GET":
         text = start_text(name, by)
         try:
@@ -137,7 +137,7 @@ def _act(page: _Page, text: str) -> HttpResponse:
         return redirect("policies:table", name=name, place=verb.removeprefix("open:"))
     if verb == "apply":
         made = actions.apply(name, text, by=by, note=request.POST.get("note", "").strip(), expected=request.POST.get("expected", ""))
-        messages.success(request, f"{kind(name).title} {made.digest[:8]} is in force.")
+        messages.success(request, f"{document(name).title} {made.digest[:8]} is in force.")
         return redirect("policies:policy", name=name)
     if verb == "drop":
         actions.drop_draft(name, by=by)
@@ -154,7 +154,7 @@ def _shown(page: _Page, text: str, *, press: str = "", failed: ClosedwonError | 
     request, version = page.request, actions.in_force(page.name)
     nodes = page.nodes(text)
     context = {
-        "kind": kind(page.name), "nodes": nodes, "text": text, "only": page.only, "table": nodes[0].table if page.only else None,
+        "doc": document(page.name), "nodes": nodes, "text": text, "only": page.only, "table": nodes[0].table if page.only else None,
         "expected": request.POST.get("expected", version.digest if version else ""), "version": version, "failed": failed,
         "draft": actions.draft_of(page.name, by=page.by), "focus": _focus(press, nodes), "note": request.POST.get("note", ""),
         "here": request.path, **checked(page.name, text, page.by, in_form=True),
@@ -184,14 +184,14 @@ def check(request: HttpRequest, name: str, place: str = "") -> HttpResponse:
     """The mistakes in what is being filled in, and the plan where there are none; for htmx."""
     by = web_actor(request)
     by.need(*actions.KEEPERS, to="write a policy")
-    page = _Page(request, kind(name).name, place, by)
-    return render(request, "policies/checked.html", {**checked(name, page.filled(), by, in_form=True), "kind": kind(name)})
+    page = _Page(request, document(name).key, place, by)
+    return render(request, "policies/checked.html", {**checked(name, page.filled(), by, in_form=True), "doc": document(name)})
 
 
 def _table(page: _Page, text: str) -> tuple[dict[str, Any], DecisionTable]:
     """The one table of the text. Raises Invalid while it has mistakes."""
     given = _at(forms.parsed(text), page.only)
-    table, problems = build(given, kind(page.name).file)
+    table, problems = build(given, document(page.name).file)
     if table is None:
         raise Invalid("The table has mistakes.", problems=problems, mend="Mend them first; the grid says where they are.")
     return given, table
@@ -221,7 +221,7 @@ def table_file(request: HttpRequest, name: str, place: str, ending: str) -> Http
     """A decision table of the policy in force as XLSX, CSV, DMN or TOML."""
     by = web_actor(request)
     by.need(*actions.READERS, to="read policies")
-    page = _Page(request, kind(name).name, place, by)
+    page = _Page(request, document(name).key, place, by)
     version = actions.in_force(name)
     if version is None:
         raise NotFound(f"No {name} policy is applied.", mend="Apply one.")
@@ -246,7 +246,7 @@ def _uploaded(page: _Page, text: str) -> HttpResponse:
     made = written(text, whole, _with(whole, page.only.split("."), after), {})
     version = actions.in_force(page.name)
     context = {
-        "kind": kind(page.name), "only": page.only, "text": made, "was": text, "changes": row_changes(before, after), "file": file.name,
+        "doc": document(page.name), "only": page.only, "text": made, "was": text, "changes": row_changes(before, after), "file": file.name,
         "expected": page.request.POST.get("expected", ""), "version": version, **checked(page.name, made, page.by, in_form=True),
     }  # fmt: skip
     return render(page.request, "policies/upload.html", context)

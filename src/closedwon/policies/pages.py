@@ -8,17 +8,18 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import include, path
+from django.urls import include, path, register_converter
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from closedwon.base.errors import ClosedwonError, Invalid
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
-from closedwon.policies import actions, form_pages
+from closedwon.policies import actions, collection_pages, form_pages
 from closedwon.policies.form_pages import checked
 from closedwon.policies.models import PolicyVersion
-from closedwon.policies.registry import kind, kinds
+from closedwon.policies.registry import document, kind, kinds
 from closedwon.policies.schema import keys_of, schema_of
+from closedwon.policies.urls import KeyConverter
 
 
 def _reader(request: HttpRequest) -> Actor:
@@ -29,15 +30,27 @@ def _reader(request: HttpRequest) -> Actor:
 
 @require_GET
 def policies(request: HttpRequest) -> HttpResponse:
-    """Every kind of policy with the version in force."""
+    """Every kind of policy with the version in force, or how many documents are."""
     by = _reader(request)
     rows = []
     for found in kinds():
-        version, disk = actions.in_force(found.name), actions.on_disk(found)
-        draft = actions.draft_of(found.name, by=by)
-        differs = version is not None and disk is not None and disk != version.text
-        rows.append({"kind": found, "version": version, "draft": draft, "differs": differs})
+        if found.many:
+            versions = list(actions.versions_in_force(found.name).defer("text").order_by("-applied_at"))
+            drafts = PolicyVersion.objects.filter(kind=found.name, status="draft", written_by=by.name).count()
+            rows.append(
+                {"doc": found, "key": found.name, "version": versions[0] if versions else None, "count": len(versions), "drafts": drafts}
+            )
+            continue
+        version = actions.in_force(found.name)
+        differs = version is not None and actions.differs(version)
+        rows.append({"doc": found, "key": found.name, "version": version, "draft": actions.draft_of(found.name, by=by), "differs": differs})
     return render(request, "policies/policies.html", {"rows": rows})
+
+
+def _told(older: PolicyVersion | None, version: PolicyVersion) -> list[str]:
+    if version.is_retired:
+        return ["no longer in force"]
+    return actions.compare(older.text, version.text) if older and not older.is_retired else ["back in force" if older else "first version"]
 
 
 def _history(name: str) -> list[dict[str, Any]]:
@@ -50,7 +63,7 @@ def _history(name: str) -> list[dict[str, Any]]:
                 "version": version,
                 "is_now": at == 0,
                 "older": older,
-                "changes": actions.compare(older.text, version.text) if older else ["first version"],
+                "changes": _told(older, version),
             }
         )
     return made
@@ -60,11 +73,13 @@ def _history(name: str) -> list[dict[str, Any]]:
 def policy(request: HttpRequest, name: str) -> HttpResponse:
     """One policy: its text in force, its versions and what each changed."""
     by = _reader(request)
-    found, version = kind(name), actions.in_force(name)
-    disk = actions.on_disk(found)
+    if "/" not in name and kind(name).many:
+        return collection_pages.collection(request, kind(name), by)
+    found, version = document(name), actions.in_force(name)
+    disk = actions.on_disk(name)
     differs = version is not None and disk is not None and disk != version.text
     context = {
-        "kind": found, "version": version, "history": _history(name)[:50], "may_write": by.has(*actions.KEEPERS),
+        "doc": found, "version": version, "history": _history(name)[:50], "may_write": by.has(*actions.KEEPERS),
         "draft": actions.draft_of(name, by=by), "lines": _lines(version.text if version else ""),
         "differs": actions.compare(version.text, disk or "") if version and differs else [],
         "warnings": actions.warnings(name, version.text) if version else [], **_results(request, name, actions.cases(name) or "", by),
@@ -85,7 +100,7 @@ def one_version(request: HttpRequest, name: str, number: int) -> HttpResponse:
     if chosen.status == "draft" and chosen.written_by != by.name:
         by.need(*actions.KEEPERS, to="read the drafts of others")
     context = {
-        "kind": kind(name), "version": chosen, "lines": _lines(chosen.text), "now": now, "may_write": by.has(*actions.KEEPERS),
+        "doc": document(name), "version": chosen, "lines": _lines(chosen.text), "now": now, "may_write": by.has(*actions.KEEPERS),
         "changes": actions.compare(chosen.text, now.text) if now and now.pk != chosen.pk else [],
     }  # fmt: skip
     return render(request, "policies/version.html", context)
@@ -96,7 +111,7 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
     """Write a draft, see what it would change, and bring it into force."""
     by = web_actor(request)
     by.need(*actions.KEEPERS, to="write a policy")
-    found, version = kind(name), actions.in_force(name)
+    found, version = document(name), actions.in_force(name)
     text, expected = _text(request), request.POST.get("expected", version.digest if version else "")
     if request.method == "POST":
         try:
@@ -106,14 +121,14 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
             context = {**checked(name, text, by), **_editor(name, text, expected, by, version), "failed": error}
             return render(request, "policies/edit.html", context, status=error.status)
     start = _start(request, name, by, version)
-    return render(request, "policies/edit.html", {**checked(name, start, by), **_editor(name, start, expected, by, version), "kind": found})
+    return render(request, "policies/edit.html", {**checked(name, start, by), **_editor(name, start, expected, by, version), "doc": found})
 
 
 def _act(request: HttpRequest, name: str, text: str, expected: str, by: Actor) -> HttpResponse:
     verb, note = request.POST.get("verb", "draft"), request.POST.get("note", "").strip()
     if verb == "apply":
         made = actions.apply(name, text, by=by, note=note, expected=expected)
-        messages.success(request, f"{kind(name).title} {made.digest[:8]} is in force.")
+        messages.success(request, f"{document(name).title} {made.digest[:8]} is in force.")
         return redirect("policies:policy", name=name)
     if verb == "drop":
         actions.drop_draft(name, by=by)
@@ -130,9 +145,9 @@ def _start(request: HttpRequest, name: str, by: Actor, version: PolicyVersion | 
     if chosen.isdigit():
         return actions.version(name, int(chosen)).text
     if chosen == "file":
-        return actions.on_disk(kind(name)) or ""
+        return actions.on_disk(name) or ""
     draft = actions.draft_of(name, by=by)
-    return draft.text if draft else version.text if version else kind(name).default_text() or ""
+    return draft.text if draft else version.text if version else document(name).default_text() or ""
 
 
 def _text(request: HttpRequest) -> str:
@@ -141,8 +156,8 @@ def _text(request: HttpRequest) -> str:
 
 def _editor(name: str, text: str, expected: str, by: Actor, version: PolicyVersion | None) -> dict[str, Any]:
     return {
-        "kind": kind(name), "text": text, "expected": expected, "version": version, "draft": actions.draft_of(name, by=by),
-        "count": max(1, text.count("\n") + 1), "keys": keys_of(schema_of(kind(name))),
+        "doc": document(name), "text": text, "expected": expected, "version": version, "draft": actions.draft_of(name, by=by),
+        "count": max(1, text.count("\n") + 1), "keys": keys_of(schema_of(document(name).kind)),
     }  # fmt: skip
 
 
@@ -151,22 +166,22 @@ def check(request: HttpRequest, name: str) -> HttpResponse:
     """The mistakes in the text as it is being written, and the plan where there are none; for htmx."""
     by = web_actor(request)
     by.need(*actions.KEEPERS, to="write a policy")
-    return render(request, "policies/checked.html", {**checked(name, _text(request), by), "kind": kind(name)})
+    return render(request, "policies/checked.html", {**checked(name, _text(request), by), "doc": document(name)})
 
 
 @require_GET
 def compare(request: HttpRequest, name: str) -> HttpResponse:
     """What differs between any two versions, in words and line by line; `file` is the file on disk, `draft` the own draft."""
     by = _reader(request)
-    kind(name)
+    document(name)
     versions = actions.history(name)
     newest = [str(version.pk) for version in versions[:2]]
     chosen = {"b": request.GET.get("b") or (newest[0] if newest else ""), "a": request.GET.get("a") or (newest[-1] if newest else "")}
     texts = {side: _one_text(name, value, by) for side, value in chosen.items()}
     before, after = texts["a"], texts["b"]
     context = {
-        "kind": kind(name), "versions": versions, "chosen": chosen, "changes": actions.compare(before, after), "has_draft": actions.draft_of(name, by=by),
-        "has_file": actions.on_disk(kind(name)) is not None,
+        "doc": document(name), "versions": versions, "chosen": chosen, "changes": actions.compare(before, after), "has_draft": actions.draft_of(name, by=by),
+        "has_file": actions.on_disk(name) is not None,
         "lines": [(line[:1], line[1:]) for line in unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2) if line[:3] not in {"---", "+++"}],
     }  # fmt: skip
     return render(request, "policies/compare.html", context)
@@ -174,7 +189,7 @@ def compare(request: HttpRequest, name: str) -> HttpResponse:
 
 def _one_text(name: str, chosen: str, by: Actor) -> str:
     if chosen == "file":
-        return actions.on_disk(kind(name)) or ""
+        return actions.on_disk(name) or ""
     if chosen == "draft":
         draft = actions.draft_of(name, by=by)
         return draft.text if draft else ""
@@ -190,7 +205,7 @@ def _one_text(name: str, chosen: str, by: Actor) -> str:
 def cases(request: HttpRequest, name: str) -> HttpResponse:
     """The cases beside a policy: run them, change them."""
     by = _reader(request)
-    found = kind(name)
+    found = document(name)
     text = _text(request) if request.method == "POST" else actions.cases(name) or CASES
     failed = None
     if request.method == "POST":
@@ -200,7 +215,7 @@ def cases(request: HttpRequest, name: str) -> HttpResponse:
             return redirect("policies:cases", name=name)
         except Invalid as error:
             failed = error
-    context = {"kind": found, "text": text, "may_write": by.has(*actions.KEEPERS), "failed": failed, **_results(request, name, text, by)}
+    context = {"doc": found, "text": text, "may_write": by.has(*actions.KEEPERS), "failed": failed, **_results(request, name, text, by)}
     return render(request, "policies/cases.html", context, status=failed.status if failed else 200)
 
 
@@ -216,7 +231,7 @@ def _results(request: HttpRequest, name: str, text: str, by: Actor) -> dict[str,
     """How the cases come out against the policy in force, or against the own draft where it is asked for."""
     draft, version = actions.draft_of(name, by=by), actions.in_force(name)
     use_draft = bool(draft) and (request.POST.get("against") or request.GET.get("against")) == "draft"
-    policy_text = draft.text if draft and use_draft else version.text if version else kind(name).default_text() or ""
+    policy_text = draft.text if draft and use_draft else version.text if version else document(name).default_text() or ""
     try:
         results, trouble = actions.run(name, policy_text, text), None
     except Invalid as error:
@@ -229,16 +244,17 @@ def _results(request: HttpRequest, name: str, text: str, by: Actor) -> dict[str,
 def run_cases(request: HttpRequest, name: str) -> HttpResponse:
     """How the cases come out as they are being written; nothing is kept; for htmx."""
     by = _reader(request)
-    return render(request, "policies/results.html", {"kind": kind(name), **_results(request, name, _text(request), by)})
+    return render(request, "policies/results.html", {"doc": document(name), **_results(request, name, _text(request), by)})
 
 
 @require_GET
 def schema(request: HttpRequest, name: str) -> HttpResponse:
     """The JSON Schema of a kind of policy, for editors."""
     _reader(request)
-    return JsonResponse(schema_of(kind(name)), json_dumps_params={"indent": 2, "ensure_ascii": False})
+    return JsonResponse(schema_of(kind(name.partition("/")[0])), json_dumps_params={"indent": 2, "ensure_ascii": False})
 
 
+register_converter(KeyConverter, "key")
 urlpatterns = [
     path(
         "policies/",
@@ -246,19 +262,21 @@ urlpatterns = [
             (
                 [
                     path("", policies, name="policies"),
-                    path("<slug:name>/", policy, name="policy"),
-                    path("<slug:name>/edit/", edit, name="edit"),
-                    path("<slug:name>/check/", check, name="check"),
-                    path("<slug:name>/form/", form_pages.form, name="form"),
-                    path("<slug:name>/form/check/", form_pages.check, name="form-check"),
-                    path("<slug:name>/table/<str:place>/", form_pages.form, name="table"),
-                    path("<slug:name>/table/<str:place>/check/", form_pages.check, name="table-check"),
-                    path("<slug:name>/table/<str:place>/file.<slug:ending>", form_pages.table_file, name="table-file"),
-                    path("<slug:name>/compare/", compare, name="compare"),
-                    path("<slug:name>/cases/", cases, name="cases"),
-                    path("<slug:name>/cases/run/", run_cases, name="run-cases"),
-                    path("<slug:name>/schema.json", schema, name="schema"),
-                    path("<slug:name>/versions/<int:number>/", one_version, name="version"),
+                    path("<key:name>/", policy, name="policy"),
+                    path("<key:name>/new/", collection_pages.new, name="new"),
+                    path("<key:name>/retire/", collection_pages.retire, name="retire"),
+                    path("<key:name>/edit/", edit, name="edit"),
+                    path("<key:name>/check/", check, name="check"),
+                    path("<key:name>/form/", form_pages.form, name="form"),
+                    path("<key:name>/form/check/", form_pages.check, name="form-check"),
+                    path("<key:name>/table/<str:place>/", form_pages.form, name="table"),
+                    path("<key:name>/table/<str:place>/check/", form_pages.check, name="table-check"),
+                    path("<key:name>/table/<str:place>/file.<slug:ending>", form_pages.table_file, name="table-file"),
+                    path("<key:name>/compare/", compare, name="compare"),
+                    path("<key:name>/cases/", cases, name="cases"),
+                    path("<key:name>/cases/run/", run_cases, name="run-cases"),
+                    path("<key:name>/schema.json", schema, name="schema"),
+                    path("<key:name>/versions/<int:number>/", one_version, name="version"),
                 ],
                 "policies",
             )

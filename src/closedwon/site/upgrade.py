@@ -35,7 +35,7 @@ def upgrade(workspace: Workspace, *, by: Any, keep: bool = True) -> Upgraded:
     call_command("migrate", interactive=False, verbosity=0)
     from closedwon.policies.actions import apply_defaults
 
-    policies = [version.kind for version in apply_defaults(by)]
+    policies = [version.key for version in apply_defaults(by)]
     if plan:
         from closedwon.audit.actions import record
 

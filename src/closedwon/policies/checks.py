@@ -1,0 +1,169 @@
+"""What is wrong or looks wrong in policy texts, alone and together, and what applying them would change."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from closedwon.base.errors import Invalid, Problem
+from closedwon.base.policytext import changes, digest, load_text
+from closedwon.formula.decisions import DecisionTable
+from closedwon.formula.decisions.field import tables_in
+from closedwon.policies.applied import applied_all, in_force, value_of, versions_in_force
+from closedwon.policies.linting import Lint, linted, table_problems
+from closedwon.policies.registry import PolicyKind, document, kinds
+
+Texts = Mapping[str, str | None]
+"""Texts by the keys of their documents; None retires the document."""
+
+
+def check(key: str, text: str, file: str | None = None) -> list[Problem]:
+    """Every mistake in a text, with those that it makes together with the other documents in force; empty when it is right."""
+    return [problem for problem in problems_of(key, text, file) if problem.severity == "error"]
+
+
+def warnings(key: str, text: str, file: str | None = None) -> list[Problem]:
+    """What a text says that looks wrong and may be meant; empty where it cannot be read."""
+    return [problem for problem in problems_of(key, text, file) if problem.severity != "error"]
+
+
+def problems_of(key: str, text: str, file: str | None = None) -> list[Problem]:
+    """Errors and warnings of a text."""
+    return check_all({key: text}, {key: file} if file else {})[key]
+
+
+def check_all(texts: Texts, files: Mapping[str, str] | None = None) -> dict[str, list[Problem]]:
+    """Errors and warnings of several texts that would come into force together, by their keys; `files` names the files in messages."""
+    found: dict[str, list[Problem]] = {key: [] for key in texts}
+    places = {key: (files or {}).get(key) or document(key).file for key in texts}
+    values: dict[str, Any] = {}
+    for key, text in texts.items():
+        if text is None:
+            continue
+        value, problems = load_text(text, document(key).kind.model, places[key])
+        found[key] += problems
+        if value is not None:
+            values[key] = value
+            found[key] += table_problems(value, text, places[key])
+    for kind in {document(key).kind for key in texts}:
+        if kind.lint:
+            _cross(kind, texts, values, places, found)
+    return found
+
+
+def _cross(kind: PolicyKind, texts: Texts, values: Mapping[str, Any], places: Mapping[str, str], found: dict[str, list[Problem]]) -> None:
+    """Add what the kind's lint tells of its documents together: all of the changed ones, of others only what was not so before."""
+    mine = [key for key in texts if document(key).kind is kind]
+    if any(texts[key] is not None and key not in values for key in mine) and not kind.many:
+        return
+    before, before_texts = _standing(kind)
+    after, after_texts = dict(before), dict(before_texts)
+    for key in mine:
+        name = document(key).name
+        after.pop(name, None)
+        if key in values:
+            after[name], after_texts[name] = values[key], str(texts[key])
+    names = {document(key).name: places[key] for key in mine}
+    by_file = {places[key]: key for key in mine}
+    told = linted(kind, after, Lint(after_texts, {**_files(kind, after), **names}, lambda other: _other(other, values)))
+    strange = [problem for problem in told if problem.file not in by_file]
+    if strange:
+        known = {(one.file, one.field, one.message) for one in linted(kind, before, Lint(before_texts, _files(kind, before), _in_force))}
+        strange = [problem for problem in strange if (problem.file, problem.field, problem.message) not in known]
+    for problem in told:
+        if problem.file in by_file:
+            found[by_file[problem.file]].append(problem)
+    for problem in strange:
+        found[mine[0]].append(problem)
+
+
+def _standing(kind: PolicyKind) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is in force and can be read, with its texts."""
+    values, texts = {}, {}
+    for version in versions_in_force(kind.name):
+        try:
+            values[version.document] = value_of(version)
+        except Invalid:
+            continue
+        texts[version.document] = version.text
+    return values, texts
+
+
+def _files(kind: PolicyKind, names: Mapping[str, Any]) -> dict[str, str]:
+    return {name: kind.document(name).file for name in names}
+
+
+def _in_force(name: str) -> Mapping[str, Any]:
+    return applied_all(name) if any(one.name == name for one in kinds()) else {}
+
+
+def _other(name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The documents of another kind as they would be in force."""
+    return {**_in_force(name), **{document(key).name: value for key, value in values.items() if document(key).kind.name == name}}
+
+
+def tables(key: str, text: str) -> list[tuple[str, DecisionTable]]:
+    """The decision tables of a text, each with its place; empty where it cannot be read."""
+    found = document(key)
+    value, _ = load_text(text, found.kind.model, found.file)
+    return [(".".join(map(str, place)), table) for place, table in tables_in(value)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What applying a text would change, in words; `retires` where the document goes out of force."""
+
+    kind: str
+    changes: tuple[str, ...]
+    digest: str
+    before: str | None
+    warnings: tuple[str, ...] = ()
+    retires: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the text in force says the same."""
+        return not self.changes
+
+
+def plan(key: str, text: str | None) -> Plan:
+    """What applying `text` would change; None retires the document. Raises Invalid with every mistake in it."""
+    return plan_all({key: text})[0]
+
+
+def plan_all(texts: Texts, files: Mapping[str, str] | None = None) -> list[Plan]:
+    """What applying several texts together would change, each. Raises Invalid with every mistake in them."""
+    found = check_all(texts, files)
+    wrong = {key: [one for one in told if one.severity == "error"] for key, told in found.items()}
+    problems = [one for told in wrong.values() for one in told]
+    if problems:
+        bad = [key for key, told in wrong.items() if told]
+        which = f"The {bad[0]} policy has" if len(bad) == 1 else f"{len(bad)} policies have"
+        raise Invalid(f"{which} {len(problems)} mistake(s).", problems=problems)
+    return [_plan(key, text, found[key]) for key, text in texts.items()]
+
+
+def _plan(key: str, text: str | None, told: list[Problem]) -> Plan:
+    version = in_force(key)
+    warned = tuple(str(item) for item in told)
+    if text is None:
+        gone = (f"{key} is retired: it is no longer in force",) if version else ()
+        return Plan(key, gone, "", version.digest if version else None, warned, retires=True)
+    before = tomllib.loads(version.text, parse_float=Decimal) if version else {}
+    after = tomllib.loads(text.removeprefix("\ufeff"), parse_float=Decimal)
+    return Plan(key, tuple(changes(before, after)), digest(text), version.digest if version else None, warned)
+
+
+def compare(before: str, after: str) -> list[str]:
+    """What differs between two texts, in words; texts that are no TOML are compared as lines."""
+    try:
+        old, new = (tomllib.loads(text.removeprefix("\ufeff"), parse_float=Decimal) for text in (before, after))
+    except tomllib.TOMLDecodeError:
+        import difflib
+
+        lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+        return [line for line in lines if line[:3] not in {"---", "+++"}]
+    return changes(old, new)

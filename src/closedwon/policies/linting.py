@@ -1,0 +1,53 @@
+"""What a kind's own `lint` is given to tell mistakes with their place: the texts, their files, and the documents of other kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from closedwon.base.errors import Problem
+from closedwon.base.tomlplaces import line_of
+from closedwon.formula.decisions.field import findings
+from closedwon.policies.registry import PolicyKind
+
+Place = Sequence[str | int]
+
+
+def _none(_name: str) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Lint:
+    """The context of a lint: `problem` makes a problem at a place of a document, `other` gives the documents of another kind by name."""
+
+    texts: Mapping[str, str]
+    files: Mapping[str, str]
+    other: Callable[[str], Mapping[str, Any]] = field(default=_none)
+
+    def problem(self, name: str, place: Place, message: str, *, severity: str = "error", mend: str | None = None) -> Problem:
+        """A problem at a place (as in `["rules", 2, "when"]`) of the document of that name; a warning does not keep it from being applied."""
+        line = line_of(self.texts.get(name, ""), list(place))
+        return Problem(message, self.files.get(name), line, field=".".join(map(str, place)) or None, mend=mend, severity=severity)
+
+    def warning(self, name: str, place: Place, message: str, *, mend: str | None = None) -> Problem:
+        """A warning at a place of the document of that name."""
+        return self.problem(name, place, message, severity="warning", mend=mend)
+
+
+def table_problems(value: Any, text: str, file: str) -> list[Problem]:
+    """What the linter of decision tables finds in a policy: gaps, overlaps, cliffs; errors and warnings."""
+    return [
+        Problem(
+            f"{table.name}: {found.finding}: {found.message}", file, line_of(text, list(place)), field=".".join(map(str, place)),
+            severity="error" if found.level == "error" else "warning",
+        )
+        for place, table, found in findings(value)
+    ]  # fmt: skip
+
+
+def linted(kind: PolicyKind, documents: Mapping[str, Any], context: Lint) -> list[Problem]:
+    """What the kind's own lint tells of its documents."""
+    found: Iterable[Problem] = kind.lint(documents, context) if kind.lint else ()
+    return list(found)
