@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from closedwon.formula.functions_text import LONG, LONGEST, number_like
-from closedwon.formula.nodes import HUGE, Fault, Node
-from closedwon.formula.types import QUOTIENT_SCALE, WIDE, Type
+from closedwon.formula.nodes import Fault, Node
+from closedwon.formula.types import MOST, QUOTIENT_SCALE, WIDE, Type
 
 ZERO = "division by zero"
 OVERFLOW = "the number has more than 38 digits"
 NO_NUMBER = "the text is no number"
 NOT_WHOLE = "the exponent is not a whole number"
 CHUNK = 6
+"""The fewest zeros that long division puts behind a rest at once: so a divisor of more than 32 digits is refused."""
 COUNT_LIMIT, INT_LIMIT = 10**9, 10**18
 
 
@@ -27,41 +29,45 @@ def fits(value: int, kind: Type) -> int:
     return value
 
 
-def quotient(top: int, bottom: int, shift: int, *, direct: bool) -> int:
-    """Top × 10^shift ÷ bottom, half away from zero. Not `direct` is long division in 128 bits, and refuses what does not fit there."""
+@dataclass(frozen=True)
+class Plan:
+    """How a quotient is had: by how many places the dividend is moved, and whether all digits fit 128 bits at once, whatever the values.
+
+    Else it is long division, and from `limit` digits on the divisor is refused (None: it never has so many).
+    """
+
+    shift: int
+    direct: bool
+    limit: int | None
+    room: int
+
+    def chunks(self, most: int) -> list[int]:
+        """How many zeros at a time go behind the rest, each at most so many."""
+        size = min(self.room, most)
+        count = max(self.shift, 0)
+        return [size] * (count // size) + ([count % size] if count % size else [])
+
+
+def plan(node: Node) -> Plan:
+    """How a quotient of these types is had."""
+    top, bottom = node.args
+    shift = QUOTIENT_SCALE + bottom.type.scale - top.type.scale
+    high, low = top.digits + max(shift, 0), bottom.digits + max(-shift, 0)
+    direct = high <= MOST - 1 and low <= MOST - 1
+    most = MOST if shift <= 0 else MOST - CHUNK
+    return Plan(shift, direct, None if direct or low <= most else most, max(shift, 1) if direct else MOST - min(low, MOST - CHUNK))
+
+
+def quotient(top: int, bottom: int, how: Plan) -> int:
+    """Top × 10^shift ÷ bottom, half away from zero. Raises Fault where the divisor is 0 or beyond the limit."""
     if bottom == 0:
         raise Fault(ZERO)
     sign = -1 if (top < 0) != (bottom < 0) else 1
-    top, bottom = abs(top), abs(bottom)
-    if shift < 0:
-        bottom *= 10**-shift
-        shift = 0
-    if direct:
-        made_at_once: int = sign * ((2 * top * 10**shift + bottom) // (2 * bottom))
-        return made_at_once
-    if bottom > HUGE:
+    high, low = abs(top) * 10 ** max(how.shift, 0), abs(bottom) * 10 ** max(-how.shift, 0)
+    if how.limit is not None and low >= 10**how.limit:
         raise Fault(OVERFLOW)
-    made, rest = divmod(top, bottom)
-    for step in chunks(shift):
-        rest *= 10**step
-        digit, after = divmod(rest, bottom)
-        made = made * 10**step + digit
-        if max(rest, made) > HUGE:
-            raise Fault(OVERFLOW)
-        rest = after
-    return sign * (made + (rest >= bottom - rest))
-
-
-def chunks(shift: int) -> list[int]:
-    """The decimals of a long division, cut into steps."""
-    return [CHUNK] * (shift // CHUNK) + ([shift % CHUNK] if shift % CHUNK else [])
-
-
-def is_direct(node: Node) -> bool:
-    """Whether a quotient fits 128 bits in one step, whatever the values."""
-    top, bottom = node.args
-    shift = QUOTIENT_SCALE + bottom.type.scale - top.type.scale
-    return top.digits + max(shift, 0) <= 37 and bottom.digits + max(-shift, 0) <= 37
+    made: int = sign * ((2 * high + low) // (2 * low))
+    return made
 
 
 def round_off(value: int, drop: int, mode: str) -> int:
@@ -188,8 +194,7 @@ class Evaluation:
             if two[1] == 0:
                 raise Fault(ZERO)
             return finite(two[0] / two[1])
-        shift = QUOTIENT_SCALE + node.args[1].type.scale - node.args[0].type.scale
-        return fits(quotient(*two, shift, direct=is_direct(node)), node.type)
+        return fits(quotient(*two, plan(node)), node.type)
 
     def _mod(self, node: Node) -> Any:
         two = self._two(node)

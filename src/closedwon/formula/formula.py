@@ -98,7 +98,11 @@ class Formula:
 
     def sql(self, dialect: str = "duckdb", *, blank: str = "blank", source: str = "rows", keep: tuple[str, ...] = ()) -> str:
         """A SELECT over `source` that gives `value` and `error` (NULL where fine) after the kept columns. Raises BadFormula."""
-        return Writer(dialect, zero=_zero(blank)).select(self._sound(), source, keep)
+        tree = self._sound()
+        try:
+            return Writer(dialect, zero=_zero(blank)).select(tree, source, keep)
+        except Mistake as mistake:
+            raise _refused(self, mistake) from mistake
 
     def _taken(self, row: Mapping[str, Any]) -> dict[str, Any]:
         given = {name.casefold(): value for name, value in flat(row).items()}
@@ -108,14 +112,26 @@ class Formula:
         return {name: taken(given.get(name.casefold()), kind, name) for name, kind in self.fields.items() if kind.kind != "table"}
 
 
-def sql_of(
-    formulas: Mapping[str, Formula], dialect: str, source: str, keep: tuple[str, ...] = (), *, blank: str = "blank"
-) -> str:
+def sql_of(formulas: Mapping[str, Formula], dialect: str, source: str, keep: tuple[str, ...] = (), *, blank: str = "blank") -> str:
     """One SELECT of several formulas over `source`, which is a name or a SELECT in parentheses that the product itself wrote.
 
     It gives the kept columns, then each formula's value under its name and why there is none under `<name>_error`. Raises BadFormula.
     """
-    return Writer(dialect, zero=_zero(blank)).select_each({name: one._sound() for name, one in formulas.items()}, source, keep)  # noqa: SLF001
+    trees = {name: one._sound() for name, one in formulas.items()}  # noqa: SLF001
+    writer = Writer(dialect, zero=_zero(blank))
+    for name, tree in trees.items():
+        try:
+            writer.write(tree)
+        except Mistake as mistake:
+            raise _refused(formulas[name], mistake, name) from mistake
+    return writer.select_each(trees, source, keep)
+
+
+def _refused(formula: Formula, mistake: Mistake, name: str = "") -> BadFormula:
+    """What a dialect cannot do, as the failure that users see."""
+    found = problem(formula.text, mistake)
+    named = f"{name}: " if name else ""
+    return BadFormula(f"{named}This formula cannot be compiled.\n{pointed(formula.text, found)}", problems=(found,))
 
 
 def _zero(blank: str) -> bool:

@@ -1,0 +1,222 @@
+"""Numbers as SQL: columns read, widened, added, multiplied and rounded without losing a digit."""
+
+from __future__ import annotations
+
+from closedwon.base.errors import Invalid
+from closedwon.base.money import digits as currency_digits
+from closedwon.formula.evaluate import COUNT_LIMIT, INT_LIMIT, NOT_WHOLE, OVERFLOW, ZERO
+from closedwon.formula.nodes import Node
+from closedwon.formula.sql.core import Core, Sql
+from closedwon.formula.sql.dialect import SPARK_DECIMALS, long, small
+from closedwon.formula.text import Mistake
+from closedwon.formula.types import MOST, Type
+
+MISFIT = "the value does not fit its type"
+
+
+class Numbers(Core):
+    """Fields, constants and reckoning, but for division."""
+
+    def _field(self, node: Node) -> Sql:
+        return self._column(self.dialect.name(node.type.column or node.data), node)
+
+    def _part(self, node: Node) -> Sql:
+        return self._column(f"x.{self.dialect.name(node.type.column or node.data)}", node)
+
+    def _column(self, name: str, node: Node) -> Sql:
+        kind = node.type
+        if kind.kind == "rows":
+            return Sql(name)
+        if kind.numeric:
+            value, error = self._stored(name, node)
+            return Sql(f"COALESCE({value}, 0)" if self.zero else value, error)
+        if kind.kind == "yes/no":
+            return Sql(f"COALESCE({name}, FALSE)")
+        if kind.kind == "time":
+            return Sql(self.dialect.time_in(name))
+        if kind.kind == "datetime":
+            return Sql(self.dialect.moment_in(name))
+        return Sql(f"NULLIF({name}, '')" if kind.textual else name)
+
+    def _stored(self, name: str, node: Node) -> tuple[str, str | None]:
+        kind = node.type
+        if kind.approx:
+            return name, None
+        if kind.stored:
+            have = 6 if kind.stored == "ppm" else currency_digits(kind.currency)
+            value = f"CAST({name} AS {self.physical(kind)})"
+            if have > kind.scale:
+                raise Invalid(f"{name} is stored with {have} decimals, its type has {kind.scale}.", mend="Give its type more decimals.")
+            return (f"({value} * {10 ** (kind.scale - have)})" if have < kind.scale else value), None
+        if self.dialect.spark and kind.scale > SPARK_DECIMALS:
+            message = f"Spark cannot read a field of {kind.scale} decimals without loss"
+            raise Mistake(message, node.span, f"Declare it with at most {SPARK_DECIMALS} decimals, or use DuckDB.")
+        fitted = f"TRY_CAST({name} AS DECIMAL({node.digits},{kind.scale}))"
+        if self.dialect.spark:
+            fitted = self.bind(fitted)
+        return self.dialect.unscaled(fitted, kind), self.fault(f"{name} IS NOT NULL AND {fitted} IS NULL", MISFIT)
+
+    def _as(self, node: Node) -> Sql:
+        return self.write(node.args[0])
+
+    def wide(self, sql: str, kind: Type) -> str:
+        """A whole number as 128 bits."""
+        return self.dialect.wide(sql, kind)
+
+    def checked(self, left: str, sign: str, right: str, inputs: list[str], error: str | None) -> Sql:
+        """A number that may have got too large, as value and error."""
+        name = self.bind(self.dialect.tried(left, sign, right))
+        present = " AND ".join(f"{one} IS NOT NULL" for one in dict.fromkeys(inputs))
+        return Sql(name, self.errors(error, self.fault(f"{present} AND {self.dialect.beyond(name)}", OVERFLOW)))
+
+    def _cast(self, node: Node) -> Sql:
+        have, want = node.args[0].type, node.type
+        made = self.write(node.args[0])
+        if have.approx and want.approx:
+            return made
+        if want.approx:
+            return Sql(f"(CAST({made.value} AS DOUBLE) / 1e{have.scale})", made.error)
+        if have.approx:
+            return self._exact(made, want)
+        factor = self.dialect.power(want.scale - have.scale)
+        if want.whole < have.whole:
+            name = self.bind(made.value)
+            return self.checked(self.wide(name, have), "*", factor, [name], made.error)
+        value = made.value
+        if want.scale > have.scale:
+            value = f"({long(value) if small(want) else self.wide(value, have)} * {factor})"
+        elif small(have) and not small(want):
+            value = f"CAST({value} AS {self.huge})"
+        return Sql(value, made.error)
+
+    def _exact(self, made: Sql, want: Type) -> Sql:
+        value = self.bind(made.value)
+        fitted = self.bind(f"TRY_CAST(CAST({value} AS {self.dialect.string}) AS DECIMAL({want.whole + want.scale},{want.scale}))")
+        error = self.fault(f"{value} IS NOT NULL AND {fitted} IS NULL", OVERFLOW)
+        return Sql(self.dialect.unscaled(fitted, want), self.errors(made.error, error))
+
+    def _int(self, node: Node) -> Sql:
+        made = self.write(node.args[0])
+        limit = COUNT_LIMIT if node.data == "count" else INT_LIMIT
+        if node.args[0].type.whole <= (9 if node.data == "count" else 18):
+            return made
+        value = self.bind(made.value)
+        cut = f"CASE WHEN {value} > {limit} THEN {limit} WHEN {value} < -{limit} THEN -{limit} ELSE CAST({value} AS BIGINT) END"
+        return Sql(cut, made.error)
+
+    def _neg(self, node: Node) -> Sql:
+        made = self.write(node.args[0])
+        return Sql(f"(-{made.value})", made.error)
+
+    def _abs(self, node: Node) -> Sql:
+        made = self.write(node.args[0])
+        return Sql(f"abs({made.value})", made.error)
+
+    def _add(self, node: Node) -> Sql:
+        return self._sum(node, "+")
+
+    def _sub(self, node: Node) -> Sql:
+        return self._sum(node, "-")
+
+    def _sum(self, node: Node, sign: str) -> Sql:
+        left, right = node.args
+        return self._reckoned(node, sign, fits=node.type.whole > max(left.type.whole, right.type.whole))
+
+    def _mul(self, node: Node) -> Sql:
+        return self._reckoned(node, "*", fits=node.args[0].digits + node.args[1].digits <= MOST)
+
+    def _reckoned(self, node: Node, sign: str, *, fits: bool) -> Sql:
+        left, right = node.args
+        a, b = self.write(left), self.write(right)
+        error = self.errors(a.error, b.error)
+        if node.type.approx:
+            return self.double(f"({a.value} {sign} {b.value})", error)
+        if not fits:
+            names = [self.bind(a.value), self.bind(b.value)]
+            return self.checked(self.wide(names[0], left.type), sign, self.wide(names[1], right.type), names, error)
+        first = long(a.value) if small(node.type) else self.wide(a.value, left.type)
+        return Sql(f"({first} {sign} {b.value})", error)
+
+    def double(self, sql: str, error: str | None, *, input_error: str | None = None) -> Sql:
+        """A reckoning in DOUBLE, as value and error."""
+        name = self.bind(self.dialect.tried_double(sql))
+        beyond = self.fault(f"isnan({name}) OR abs({name}) = CAST('Infinity' AS DOUBLE)", OVERFLOW)
+        return Sql(name, self.errors(error, input_error, beyond))
+
+    def fit(self, made: Sql, inputs: list[str], digits: int) -> Sql:
+        """A number with an error where it has more than so many digits."""
+        name = self.bind(made.value)
+        present = " AND ".join(f"{one} IS NOT NULL" for one in inputs)
+        return Sql(name, self.errors(made.error, self.fault(f"{present} AND {self.dialect.has_digits(name, digits)}", OVERFLOW)))
+
+    def _mod(self, node: Node) -> Sql:
+        a, b = self.atom(node.args[0]), self.atom(node.args[1])
+        zero = self.fault(f"{b.value} = 0 AND {a.value} IS NOT NULL", ZERO)
+        return Sql(f"({a.value} % NULLIF({b.value}, 0))", self.errors(a.error, b.error, zero))
+
+    def _pow(self, node: Node) -> Sql:
+        a, b = self.atom(node.args[0]), self.atom(node.args[1])
+        broken = self.fault(f"{a.value} IS NOT NULL AND NOT ({self.dialect.is_whole(b.value)})", NOT_WHOLE)
+        return self.double(f"pow({a.value}, {b.value})", self.errors(a.error, b.error), input_error=broken)
+
+    def _round(self, node: Node) -> Sql:
+        mode, decimals = node.data
+        arg = node.args[0]
+        drop = arg.type.scale - decimals
+        made = self.atom(arg)
+        if drop >= MOST:
+            return Sql(f"({made.value} * 0)", self.errors(made.error, self.fault(self._edge(made.value, mode, drop), OVERFLOW)))
+        size, absolute = self.dialect.power(drop), f"abs({made.value})"
+        cut = self.dialect.over(absolute, drop, arg.digits)
+        value = f"({_sign(made.value)} * ({cut} + {_more(made.value, f'({absolute} % {size})', size, mode)}))"
+        if decimals < 0:
+            name = self.bind(value)
+            return self.checked(f"CAST({name} AS {self.huge})", "*", self.dialect.power(-decimals), [name], made.error)
+        kept = Sql(value if small(node.type) and small(arg.type) else f"CAST({value} AS {self.physical(node.type)})", made.error)
+        return self.fit(kept, [made.value], node.digits) if node.type.whole <= arg.type.whole else kept
+
+    def _edge(self, value: str, mode: str, drop: int) -> str:
+        """Where a value without any of its 38 digits is still not 0."""
+        if mode == "round" and drop == MOST:
+            return f"abs({value}) >= {self.dialect.power(MOST - 1)} * 5"
+        return f"{value} <> 0" if mode == "up" else "FALSE"
+
+    def _roundto(self, node: Node) -> Sql:
+        made, count = self.atom(node.args[0]), self.atom(node.args[1])
+        mode = node.data
+        drop = self.bind(f"({node.type.scale} - {count.value})")
+        powers = [self.dialect.power(at) if at > 18 else f"CAST({10**at} AS {self.huge})" for at in range(MOST)]
+        size = self.bind(self.dialect.pick(powers, f"least(greatest({drop}, 0), {MOST - 1})"))
+        value = self.bind(self.wide(made.value, node.args[0].type))
+        rest = self.bind(f"(abs({value}) % {size})")
+        more = f"CASE WHEN {_more(value, rest, size, mode)} = 1 THEN {size} ELSE 0 END"
+        changed = self.bind(self.dialect.tried(f"(abs({value}) - {rest})", "+", more))
+        beyond = f"{drop} BETWEEN 1 AND {MOST - 1} AND {self.dialect.beyond(changed)}"
+        edges = (
+            [f"({drop} {'=' if mode == 'round' else '>='} {MOST} AND {self._edge(value, mode, MOST)})"] if mode in {"round", "up"} else []
+        )
+        lost = self.fault(f"{value} IS NOT NULL AND {drop} IS NOT NULL AND ({' OR '.join([*edges, f'({beyond})'])})", OVERFLOW)
+        found = f"CASE WHEN {drop} IS NULL THEN NULL WHEN {drop} <= 0 THEN {value} WHEN {drop} >= {MOST} THEN {value} * 0 ELSE {_sign(value)} * {changed} END"
+        final = self.bind(f"CAST({found} AS {self.huge})")
+        fits = f"NOT ({self.dialect.has_digits(final, node.digits)})"
+        error = self.errors(made.error, count.error, lost, self.fault(f"NOT ({fits})", OVERFLOW))
+        return Sql(f"CAST(CASE WHEN {fits} THEN {final} END AS BIGINT)" if small(node.type) else final, error)
+
+    def _least(self, node: Node) -> Sql:
+        parts = [self.atom(arg) for arg in node.args]
+        function = "least" if node.data == "<" else "greatest"
+        test = " OR ".join(f"{part.value} IS NULL" for part in parts)
+        made = f"{function}({', '.join(part.value for part in parts)})"
+        return Sql(f"CASE WHEN {test} THEN NULL ELSE {made} END", self.errors(*(part.error for part in parts)))
+
+
+def _sign(value: str) -> str:
+    return f"CASE WHEN {value} < 0 THEN -1 ELSE 1 END"
+
+
+def _more(value: str, rest: str, size: str, mode: str) -> str:
+    """1 where the rest of a division by a size moves the cut value away from zero."""
+    tests = {
+        "round": f"{rest} >= {size} - {rest}", "up": f"{rest} > 0", "floor": f"{value} < 0 AND {rest} > 0", "ceil": f"{value} > 0 AND {rest} > 0",
+    }  # fmt: skip
+    return f"CASE WHEN {tests[mode]} THEN 1 ELSE 0 END" if mode in tests else "0"
