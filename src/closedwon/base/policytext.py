@@ -96,6 +96,33 @@ def _amount(value: Any) -> Amount:
 Money = Annotated[Amount, BeforeValidator(_amount)]
 """Money in text, with its currency."""
 
+
+@dataclass(frozen=True)
+class DocumentName:
+    """Says that a text names a document of a collection of policies, as in `Annotated[str, DocumentName("approvals")]`."""
+
+    kind: str
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        """The text with the kind that it names, so that forms offer its documents."""
+        return {**handler(schema), "format": "document", "x-kind": self.kind}
+
+
+@dataclass(frozen=True)
+class RowName:
+    """Says that a text names a row of a list in the same document: `Annotated[str, RowName("steps")]`, or by another key than `name`.
+
+    The path of a list within the same row of a list above is written with stars: `RowName("version.*.role")`.
+    """
+
+    rows: str
+    key: str = "name"
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        """The text with the list that it names a row of, so that forms offer them."""
+        return {**handler(schema), "format": "row", "x-rows": self.rows, "x-key": self.key}
+
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -111,7 +138,7 @@ def load_text(text: str, model: type[Model], file: str | None = None) -> tuple[M
         line, column = (int(found[1]), int(found[2])) if found else (None, None)
         return None, [Problem(f"this is not TOML: {re.sub(r' [(]at line.*', '', str(error))}", file, line, column)]
     try:
-        return model.model_validate(given), []
+        return model.model_validate(given, context={"given": given}), []
     except ValidationError as error:
         return None, [_problem(item, text, file, model) for item in error.errors()]
 
@@ -124,18 +151,32 @@ def _problem(item: Any, text: str, file: str | None, model: type[BaseModel]) -> 
         mend = _nearest(str(where[-1]), model)
     elif item["type"] == "missing":
         message = f"{where[-1]!r} is missing"
-    line = line_of(text, where)
-    column = _column(text, line, item.get("ctx", {}))
+    line, column = _within(text, line_of(text, where), item.get("ctx", {}))
     return Problem(message, file, line, column, field=".".join(map(str, where)), mend=mend)
 
 
-def _column(text: str, line: int | None, told: Any) -> int | None:
-    """The column of a mistake inside a formula that stands on one line of the text; None where it cannot be told."""
+def _within(text: str, line: int | None, told: Any) -> tuple[int | None, int | None]:
+    """The line and column of a mistake inside a formula that begins on or below a line of the text; without column where it cannot be told."""
     formula, column = told.get("formula"), told.get("column")
+    if not formula or not column or not line:
+        return line, None
+    start = sum(map(len, text.splitlines(keepends=True)[: line - 1]))
+    at = text.find(formula, text.find("=", start) + 1)
+    inner = sum(map(len, formula.splitlines(keepends=True)[: int(told.get("line", 1)) - 1])) + int(column) - 1
+    if at < 0 or text.count("\n", start, at) > 1:
+        return line, None
+    return text.count("\n", 0, at + inner) + 1, at + inner - text.rfind("\n", 0, at + inner)
+
+
+def excerpt(text: str, problem: Problem) -> str:
+    """The line of a text that a problem stands on, and a caret below its column; empty where it has none."""
     lines = text.splitlines()
-    if not formula or not column or not line or line > len(lines) or (at := lines[line - 1].find(formula)) < 0:
-        return None
-    return at + int(column)
+    if not problem.line or not problem.column or problem.line > len(lines):
+        return ""
+    line, at = lines[problem.line - 1], problem.column - 1
+    low = max(0, at - 60, len(line) - len(line.lstrip()))
+    low = min(low, at)
+    return f"{line[low : low + 100]}\n{' ' * (at - low)}^"
 
 
 def _nearest(key: str, model: type[BaseModel]) -> str | None:

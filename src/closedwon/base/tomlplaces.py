@@ -6,7 +6,7 @@ Place = tuple[str | int, ...]
 _BARE_END = set(" \t=.]#\n\r,}")
 
 
-class _Scanner:
+class Scanner:
     """One pass over the text; it notes places and believes that the text is right."""
 
     def __init__(self, text: str) -> None:
@@ -15,9 +15,11 @@ class _Scanner:
         self.counts: dict[Place, int] = {}
 
     def peek(self, length: int = 1) -> str:
+        """The next characters."""
         return self.text[self.at : self.at + length]
 
     def move(self, to: int) -> None:
+        """On to a place in the text, lines counted."""
         to = min(to, len(self.text))
         self.line += self.text.count("\n", self.at, to)
         self.at = to
@@ -64,6 +66,7 @@ class _Scanner:
             self.move(self.at + 1)
 
     def note(self, place: Place, line: int) -> None:
+        """Remember the line of a place and of those around it."""
         for length in range(1, len(place) + 1):
             self.places.setdefault(place[:length], line)
 
@@ -124,6 +127,7 @@ class _Scanner:
         return place
 
     def run(self) -> dict[Place, int]:
+        """The whole text: the line of every place."""
         table: Place = ()
         self.skip()
         while self.at < len(self.text):
@@ -137,7 +141,7 @@ class _Scanner:
 
 def places(text: str) -> dict[Place, int]:
     """The line, counted from 1, of every table, key and array item, by its path of names and numbers."""
-    return _Scanner(text).run()
+    return Scanner(text).run()
 
 
 def line_of(text: str, where: list[str | int]) -> int | None:

@@ -15,7 +15,7 @@ from closedwon.base.policytext import digest, load_text
 from closedwon.people.actor import Actor
 from closedwon.policies.applied import COUNTING, applied, applied_all, in_force, value_of, versions_in_force
 from closedwon.policies.cases import CaseResult, read_cases, run_cases
-from closedwon.policies.checks import Plan, Texts, check, check_all, compare, plan, plan_all, problems_of, tables, warnings
+from closedwon.policies.checks import Effect, Plan, Texts, check, check_all, compare, effect, plan, plan_all, problems_of, tables, warnings
 from closedwon.policies.models import PolicyVersion
 from closedwon.policies.registry import CASES, NAME, Document, document, document_of_file, kind, kinds
 from closedwon.workspace import current
@@ -23,6 +23,7 @@ from closedwon.workspace import current
 __all__ = [
     "KEEPERS",
     "READERS",
+    "Effect",
     "Plan",
     "applied",
     "applied_all",
@@ -37,6 +38,7 @@ __all__ = [
     "differs",
     "draft_of",
     "drop_draft",
+    "effect",
     "file_names",
     "gone",
     "history",

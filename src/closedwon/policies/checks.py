@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from closedwon.base.errors import Invalid, Problem
+from closedwon.base.errors import Invalid, NotFound, NotReady, Problem, Refused
 from closedwon.base.policytext import changes, digest, load_text
 from closedwon.formula.decisions import DecisionTable
 from closedwon.formula.decisions.field import tables_in
+from closedwon.people.actor import Actor
 from closedwon.policies.applied import applied_all, in_force, value_of, versions_in_force
 from closedwon.policies.linting import Lint, linted, table_problems
 from closedwon.policies.registry import PolicyKind, document, kinds
@@ -167,3 +168,36 @@ def compare(before: str, after: str) -> list[str]:
         lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
         return [line for line in lines if line[:3] not in {"---", "+++"}]
     return changes(old, new)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Whom a change moves and by how much: sentences, and rows of the company's own data."""
+
+    sentences: tuple[str, ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = ()
+    most: int = 50
+
+    @property
+    def shown(self) -> list[Mapping[str, Any]]:
+        """The first rows, each with the keys of all."""
+        keys = list(dict.fromkeys(key for row in self.rows for key in row))
+        return [{key: row.get(key) for key in keys} for row in self.rows[: self.most]]
+
+    @property
+    def more(self) -> int:
+        """How many rows are not shown."""
+        return max(0, len(self.rows) - self.most)
+
+
+def effect(key: str, text: str | None, *, by: Actor) -> Effect | None:
+    """Whom applying `text` would move, as far as `by` may see them; None where the kind does not tell, the text is wrong, or no data is there."""
+    found, version = document(key), in_force(key)
+    value, problems = load_text(text, found.kind.model, found.file) if text is not None else (None, [])
+    if found.kind.effect is None or problems:
+        return None
+    try:
+        told = list(found.kind.effect(value_of(version) if version else None, value, by))
+    except (Invalid, NotFound, NotReady, Refused):
+        return None
+    return Effect(tuple(one for one in told if isinstance(one, str)), tuple(dict(one) for one in told if not isinstance(one, str)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,16 +67,19 @@ def list_command() -> None:
 def check_command(what: PathArgument = "") -> None:
     """Every mistake in the text, alone and together with the others, each with its line and the mend; ends with 1 when there is one."""
     _start()
+    from closedwon.base.policytext import excerpt
     from closedwon.policies.actions import check_all
 
     found, _ = _found(what)
     told = check_all({one.key: text for one, text, _ in found}, {one.key: str(file) for one, _, file in found})
     count = 0
-    for one, _, file in found:
+    for one, text, file in found:
         errors = [problem for problem in told[one.key] if problem.severity == "error"]
         count += len(errors)
         for problem in told[one.key]:
             typer.echo(f"{'' if problem.severity == 'error' else 'warning: '}{problem}", err=True)
+            if where := excerpt(text, problem):
+                typer.echo(textwrap.indent(where, "    "), err=True)
         if not errors:
             typer.echo(f"{file}: right")
     if count:
@@ -110,8 +114,10 @@ def plan_command(
 ) -> None:
     """What applying the text would change, in words."""
     _start()
-    from closedwon.policies.actions import plan_all
+    from closedwon.people.acting import cli_actor
+    from closedwon.policies.actions import effect, plan_all
 
+    by = cli_actor()
     found, missing = _found(what)
     texts: dict[str, str | None] = {one.key: text for one, text, _ in found}
     texts |= {} if keep else dict.fromkeys(missing)
@@ -121,6 +127,13 @@ def plan_command(
             typer.echo(f"  {line}")
         for line in planned.warnings:
             typer.echo(f"  warning: {line}")
+        moved = None if planned.is_empty else effect(planned.kind, texts[planned.kind], by=by)
+        for line in moved.sentences if moved else ():
+            typer.echo(f"  moves: {line}")
+        for row in moved.shown if moved else ():
+            typer.echo(f"  moves: {', '.join(f'{key} {value}' for key, value in row.items() if value is not None)}")
+        if moved and moved.more:
+            typer.echo(f"  moves: and {moved.more} more")
 
 
 @policy.command("apply")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
@@ -14,10 +14,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from closedwon.base.errors import ClosedwonError, Invalid, NotFound
+from closedwon.base.errors import ClosedwonError, Invalid, NotFound, Problem
+from closedwon.base.policytext import excerpt
 from closedwon.formula.decisions import DecisionTable, grids
 from closedwon.formula.decisions.files import MOST_BYTES, read_bytes, write_bytes
 from closedwon.formula.decisions.table import build
+from closedwon.formula.functions import TABLE
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
 from closedwon.policies import actions, forms, tabletext
@@ -27,6 +29,8 @@ from closedwon.policies.schema import schema_of
 from closedwon.policies.tomltext import written
 from closedwon.ui.parts import Change
 
+FUNCTIONS = [{"key": f"{one.name}(", "about": f"{one.signature}: {one.doc}"} for one in TABLE.values() if one.group]
+"""The functions of formulas, for completion."""
 FORMATS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -35,7 +39,7 @@ FORMATS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Page:
     """What a form's page is about: the kind, the one table that it shows or everything, and who fills it in."""
 
@@ -48,15 +52,27 @@ class _Page:
     def schema(self) -> dict[str, Any]:
         return schema_of(document(self.name).kind)
 
+    def all_nodes(self, text: str) -> list[Node]:
+        """Every field of the policy, whatever the page shows; none where the text is no TOML."""
+        try:
+            return forms.form(self.schema, text, forms.Form(self.schema, {}, documents_of, document(self.name).kind.names))
+        except tomllib.TOMLDecodeError:
+            return []
+
+    @cached_property
+    def form(self) -> forms.Form:
+        """What the nodes are made with; its offers are filled while they are."""
+        return forms.Form(self.schema, {}, documents_of, document(self.name).kind.names)
+
     def nodes(self, text: str) -> list[Node]:
         """The fields to show. Raises NotFound where there is no such table, Invalid where the text is no TOML."""
         try:
-            nodes = forms.form(self.schema, text)
+            nodes = forms.form(self.schema, text, self.form)
         except tomllib.TOMLDecodeError as error:
             raise Invalid(f"The text cannot be shown as a form: {error}.", mend="Mend it in the text editor first.") from error
         if not self.only:
             return nodes
-        found = [node for node in _walk(nodes) if node.path == self.only and node.kind == "table"]
+        found = [node for node in forms.walk(nodes) if self.only in {node.path, node.place} and node.kind == "table"]
         if not found:
             raise NotFound(f"The policy has no decision table at {self.only}.", mend="Open it from the policy's form.")
         return found
@@ -72,13 +88,33 @@ class _Page:
             raise Invalid(f"The form cannot be read: {error}.", mend="Open the form again.") from error
 
 
-def _walk(nodes: list[Node]) -> Iterator[Node]:
-    for node in nodes:
-        yield node
-        if node.kind not in {"grid", "cards"}:
-            yield from _walk(node.children)
-        for row in node.rows:
-            yield from _walk(row.children)
+def names_by_key(name: str, text: str) -> dict[str, dict[str, str]]:
+    """What the formulas of a text may name, by the path of their key without numbers; none where the text cannot be read."""
+    made = forms.Form({}, {}, documents_of, document(name).kind.names)
+    try:
+        nodes = forms.form(schema_of(document(name).kind), text, made)
+    except tomllib.TOMLDecodeError:
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for node in forms.walk(nodes):
+        if node.kind == "formula":
+            key = ".".join(part for part in node.place.split(".") if not part.isdigit())
+            found[key] = {**found.get(key, {}), **made.offers[node.names]}
+    return found
+
+
+@require_POST
+def effect(request: HttpRequest, name: str) -> HttpResponse:
+    """Whom a text would move and by how much, on the company's own data; for htmx."""
+    by = web_actor(request)
+    by.need(*actions.READERS, to="read policies")
+    text = request.POST.get("checked", request.POST.get("text", "")).replace("\r\n", "\n")
+    return render(request, "policies/effect.html", {"effect": actions.effect(name, text, by=by), "doc": document(name)})
+
+
+def documents_of(name: str) -> list[str]:
+    """The names of a collection's documents that are in force; none where there is no such kind."""
+    return list(actions.versions_in_force(name).values_list("document", flat=True))
 
 
 def start_text(name: str, by: Actor) -> str:
@@ -87,17 +123,70 @@ def start_text(name: str, by: Actor) -> str:
     return draft.text if draft else version.text if version else document(name).default_text() or ""
 
 
-def checked(name: str, text: str, by: Actor, *, in_form: bool = False) -> dict[str, Any]:
-    """The mistakes of a text, or what it would change, what looks wrong, and the company's own rows as it would read them."""
-    problems = actions.check(name, text)
-    fields: dict[str, list[str]] = {}
-    for item in problems:
-        fields.setdefault(item.field or "", []).append(f"{item.message}. {item.mend}" if item.mend else item.message)
+def checked(name: str, text: str, by: Actor, nodes: list[Node] | None = None) -> dict[str, Any]:
+    """The mistakes of a text, or what it would change, what looks wrong, and the company's own rows as it would read them.
+
+    With the nodes of a form, each mistake also knows the input that it is about.
+    """
+    told = actions.problems_of(name, text)
+    wrong = [one for one in told if one.severity == "error"]
+    shown = [_Shown(one, text, forms.trails(nodes) if nodes is not None else {}) for one in told]
     return {
-        "problems": problems, "plan": None if problems else actions.plan(name, text), "in_form": in_form, "fields": json.dumps(fields),
-        "wrong": sorted({item.line for item in problems if item.line}), "warnings": actions.warnings(name, text),
-        "preview": None if problems else actions.preview(name, text, by=by),
+        "problems": [one for one in shown if one.problem.severity == "error"], "plan": None if wrong else actions.plan(name, text), "in_form": nodes is not None,
+        "fields": json.dumps(_fields(shown)), "wrong": sorted({item.line for item in wrong if item.line}),
+        "warnings": [one for one in shown if one.problem.severity != "error"], "preview": None if wrong else actions.preview(name, text, by=by),
+        "has_effect": not wrong and document(name).kind.effect is not None, "ran": ran(name, text), "checked_text": text,
     }  # fmt: skip
+
+
+def ran(name: str, text: str) -> dict[str, Any]:
+    """How the cases beside a policy come out against a text, counted, with those that fail; empty where there are none."""
+    try:
+        results = actions.run(name, text)
+    except Invalid:
+        return {}
+    bad = [one for one in results if not one.passed]
+    return {"good": len(results) - len(bad), "bad": bad, "all": len(results)} if results else {}
+
+
+class _Shown:
+    """A problem as a page shows it: the input that it is about, its name for people, and the place in the text."""
+
+    def __init__(self, problem: Problem, text: str, trails: dict[str, tuple[str, str]]) -> None:
+        self.problem = problem
+        self.path, self.trail = _path_of(problem.field or "", trails)
+        self.excerpt = excerpt(text, problem)
+
+    def as_field(self) -> dict[str, str]:
+        """What the form puts below the input."""
+        mend = f". {self.problem.mend}" if self.problem.mend else ""
+        return {
+            "said": f"{self.problem.message}{mend}",
+            "where": self.excerpt,
+            "tone": "bad" if self.problem.severity == "error" else "warn",
+        }
+
+
+def _path_of(place: str, trails: dict[str, tuple[str, str]]) -> tuple[str, str]:
+    """The path of the input that a problem's place belongs to, and its name for people."""
+    head, rest = place, ""
+    while head:
+        if head in trails:
+            path, trail = trails[head]
+            inner = [part for part in rest.split(".") if part]
+            if len(inner) > 1 and inner[0] == "rows":
+                return f"{path}.{rest}", f"{trail} › row {int(inner[1]) + 1}"
+            return (f"{path}.{rest}" if rest else path), trail
+        head, _, last = head.rpartition(".")
+        rest = f"{last}.{rest}" if rest else last
+    return place, place
+
+
+def _fields(shown: list[_Shown]) -> dict[str, list[dict[str, str]]]:
+    made: dict[str, list[dict[str, str]]] = {}
+    for one in shown:
+        made.setdefault(one.path, []).append(one.as_field())
+    return made
 
 
 @require_http_methods(["GET", "POST"])
@@ -109,6 +198,8 @@ def form(request: HttpRequest, name: str, place: str = "") -> HttpResponse:
     if request.method == "GET":
         text = start_text(name, by)
         try:
+            if place and (path := page.nodes(text)[0].path) != place:
+                return redirect("policies:table", name=name, place=path)
             return _shown(page, text)
         except Invalid as error:
             messages.error(request, f"{error.message} {error.mend or ''}")
@@ -157,7 +248,7 @@ def _shown(page: _Page, text: str, *, press: str = "", failed: ClosedwonError | 
         "doc": document(page.name), "nodes": nodes, "text": text, "only": page.only, "table": nodes[0].table if page.only else None,
         "expected": request.POST.get("expected", version.digest if version else ""), "version": version, "failed": failed,
         "draft": actions.draft_of(page.name, by=page.by), "focus": _focus(press, nodes), "note": request.POST.get("note", ""),
-        "here": request.path, **checked(page.name, text, page.by, in_form=True),
+        "here": request.path, "names_json": json.dumps(page.form.offers), "functions": FUNCTIONS, **checked(page.name, text, page.by, page.all_nodes(text)),
     }  # fmt: skip
     part = press and request.headers.get("HX-Request")
     return render(request, "policies/form_body.html" if part else "policies/form.html", context, status=failed.status if failed else 200)
@@ -171,8 +262,8 @@ def _focus(press: str, nodes: list[Node]) -> str:
         return f"{place}.{int(number) + 1}"
     if verb != "add":
         return ""
-    counts = {node.path: len(node.rows) for node in _walk(nodes)}
-    for node in _walk(nodes):
+    counts = {node.path: len(node.rows) for node in forms.walk(nodes)}
+    for node in forms.walk(nodes):
         if node.table:
             counts |= {f"{node.path}.rows": len(node.table.lines), f"{node.path}.inputs": len(node.table.inputs)}
             counts[f"{node.path}.outputs"] = len(node.table.outputs)
@@ -185,7 +276,8 @@ def check(request: HttpRequest, name: str, place: str = "") -> HttpResponse:
     by = web_actor(request)
     by.need(*actions.KEEPERS, to="write a policy")
     page = _Page(request, document(name).key, place, by)
-    return render(request, "policies/checked.html", {**checked(name, page.filled(), by, in_form=True), "doc": document(name)})
+    text = page.filled()
+    return render(request, "policies/checked.html", {**checked(name, text, by, page.all_nodes(text)), "doc": document(name)})
 
 
 def _table(page: _Page, text: str) -> tuple[dict[str, Any], DecisionTable]:
@@ -200,10 +292,15 @@ def _table(page: _Page, text: str) -> tuple[dict[str, Any], DecisionTable]:
 def _at(value: Any, place: str) -> Any:
     for part in place.split("."):
         try:
-            value = value[int(part)] if isinstance(value, list) else value[part]
+            value = value[int(part)] if isinstance(value, list) else value[_key(value, part)]
         except (KeyError, IndexError, ValueError, TypeError):
             return {}
     return value
+
+
+def _key(value: dict[str, Any], part: str) -> str:
+    """A key of a mapping, also by its number: that is how forms name the entries of a mapping."""
+    return list(value)[int(part)] if part not in value and part.isdigit() else part
 
 
 def _file(page: _Page, text: str, ending: str) -> HttpResponse:
@@ -225,7 +322,7 @@ def table_file(request: HttpRequest, name: str, place: str, ending: str) -> Http
     version = actions.in_force(name)
     if version is None:
         raise NotFound(f"No {name} policy is applied.", mend="Apply one.")
-    page.nodes(version.text)
+    page.only = page.nodes(version.text)[0].path
     return _file(page, version.text, ending)
 
 
@@ -247,7 +344,7 @@ def _uploaded(page: _Page, text: str) -> HttpResponse:
     version = actions.in_force(page.name)
     context = {
         "doc": document(page.name), "only": page.only, "text": made, "was": text, "changes": row_changes(before, after), "file": file.name,
-        "expected": page.request.POST.get("expected", ""), "version": version, **checked(page.name, made, page.by, in_form=True),
+        "expected": page.request.POST.get("expected", ""), "version": version, **checked(page.name, made, page.by, page.all_nodes(made)),
     }  # fmt: skip
     return render(page.request, "policies/upload.html", context)
 
@@ -257,7 +354,8 @@ def _with(value: Any, parts: list[str], new: Any) -> Any:
         return new
     if isinstance(value, list):
         return [_with(one, parts[1:], new) if at == int(parts[0]) else one for at, one in enumerate(value)]
-    return {**value, parts[0]: _with(value.get(parts[0], {}), parts[1:], new)}
+    key = _key(value, parts[0])
+    return {**value, key: _with(value.get(key, {}), parts[1:], new)}
 
 
 def row_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:

@@ -157,7 +157,8 @@ def _text(request: HttpRequest) -> str:
 def _editor(name: str, text: str, expected: str, by: Actor, version: PolicyVersion | None) -> dict[str, Any]:
     return {
         "doc": document(name), "text": text, "expected": expected, "version": version, "draft": actions.draft_of(name, by=by),
-        "count": max(1, text.count("\n") + 1), "keys": keys_of(schema_of(document(name).kind)),
+        "count": max(1, text.count("\n") + 1), "keys": keys_of(schema_of(document(name).kind), form_pages.names_by_key(name, text)),
+        "functions": form_pages.FUNCTIONS,
     }  # fmt: skip
 
 
@@ -267,6 +268,7 @@ urlpatterns = [
                     path("<key:name>/retire/", collection_pages.retire, name="retire"),
                     path("<key:name>/edit/", edit, name="edit"),
                     path("<key:name>/check/", check, name="check"),
+                    path("<key:name>/effect/", form_pages.effect, name="effect"),
                     path("<key:name>/form/", form_pages.form, name="form"),
                     path("<key:name>/form/check/", form_pages.check, name="form-check"),
                     path("<key:name>/table/<str:place>/", form_pages.form, name="table"),

@@ -35,7 +35,8 @@ class PolicyKind:
     people. `preview(policy, by)` gives rows of the company's own facts as the policy would read them, as far as `by` may see them.
     `lint(documents, context)` gives problems of severity error or warning that the model cannot see: across the documents (by name, `""` for
     a kind of one file) or with other kinds. `effect(old, new, by)` tells whom a change of one document moves and by how much, as sentences
-    and rows; old is None for a new document, new is None for one that is retired.
+    and rows; old is None for a new document, new is None for one that is retired. `names(given, place)` tells what a formula at a place of the
+    parsed text may name, each with its type or meaning, where the field itself does not tell; editors complete them.
     """
 
     name: str
@@ -50,6 +51,7 @@ class PolicyKind:
     lint: Callable[[Mapping[str, Any], Lint], Iterable[Problem]] | None = None
     effect: Callable[[Any, Any, Any], Iterable[str | Mapping[str, Any]]] | None = None
     templates: str = ""
+    names: Callable[[Mapping[str, Any], tuple[str | int, ...]], Mapping[str, str]] | None = None
 
     @property
     def many(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
@@ -54,12 +54,18 @@ def resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def keys_of(schema: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The keys that may stand in each table of the text, by the table's path without numbers: name, help, and values where they are few."""
-    return dict(_keys(schema, schema, ""))
+def keys_of(schema: dict[str, Any], names: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, list[dict[str, Any]]]:
+    """The keys that may stand in each table of the text, by the table's path without numbers: name, help, and values where they are few.
+
+    A key of a formula has the names that it may use; `names` gives them by its path where the schema does not tell. The entries of a mapping,
+    which the company names itself, stand under `*`.
+    """
+    return dict(_keys(schema, schema, "", names or {}))
 
 
-def _keys(schema: dict[str, Any], root: dict[str, Any], path: str, depth: int = 0) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _keys(
+    schema: dict[str, Any], root: dict[str, Any], path: str, names: Mapping[str, Mapping[str, str]], depth: int = 0
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     found = []
     inner = []
     for name, item in schema.get("properties", {}).items():
@@ -67,14 +73,27 @@ def _keys(schema: dict[str, Any], root: dict[str, Any], path: str, depth: int = 
         part = resolved(made.get("items", {}), root) if made.get("type") == "array" else made
         values = [f'"{value}"' if isinstance(value, str) else str(value) for value in part.get("enum", ())]
         values = ["true", "false"] if made.get("type") == "boolean" else values
-        found.append(
-            {"key": name, "about": first_line(made.get("description", "")), "values": values, "must": name in schema.get("required", ())}
-        )
-        if "properties" in part and depth < 6:
-            inner.append((f"{path}.{name}" if path else name, part))
+        place = f"{path}.{name}" if path else name
+        key = {"key": name, "about": first_line(made.get("description", "")), "values": values, "must": name in schema.get("required", ())}
+        if part.get("format") == "formula":
+            key["names"] = dict(part.get("x-names") or names.get(place, {}))
+        found.append(key)
+        if isinstance(part.get("additionalProperties"), dict):
+            place, part = f"{place}.*", resolved(part["additionalProperties"], root)
+        inner += [(place, one) for one in _objects(part, root) if depth < 6]
     yield path, found
+    merged: dict[str, list[dict[str, Any]]] = {}
     for where, part in inner:
-        yield from _keys(part, root, where, depth + 1)
+        for place, keys in _keys(part, root, where, names, depth + 1):
+            known = {one["key"] for one in merged.setdefault(place, [])}
+            merged[place] += [one for one in keys if one["key"] not in known]
+    yield from merged.items()
+
+
+def _objects(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]:
+    """The objects that a value may be: one, or several to choose from."""
+    members = [resolved(one, root) for one in schema.get("oneOf", schema.get("anyOf", ()))] or [schema]
+    return [one for one in members if "properties" in one]
 
 
 def first_line(text: str) -> str:

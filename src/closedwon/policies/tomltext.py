@@ -13,6 +13,8 @@ import tomlkit
 from tomlkit import items
 from tomlkit.exceptions import TOMLKitError
 
+from closedwon.policies import arraytext
+
 Origins = dict[str, list[int | None]]
 """For each list of rows, by its place: the old index of every row, None for a new one."""
 
@@ -65,6 +67,7 @@ def _is_rows(value: Any) -> bool:
 
 
 def _put(container: Any, before: Mapping[str, Any], after: Mapping[str, Any], origins: Origins, path: str) -> None:
+    before = _renamed(container, before, after, origins.get(path))
     for key in [key for key in before if key not in after]:
         del container[key]
     inline = isinstance(container, items.InlineTable)
@@ -73,14 +76,44 @@ def _put(container: Any, before: Mapping[str, Any], after: Mapping[str, Any], or
         old = before.get(key, MISSING)
         if old is MISSING:
             container[key] = item_of(value, inline=inline)
-        elif type(old) is type(value) and old == value and not _moved(origins.get(place), value):
+        elif type(old) is type(value) and old == value and not _moved(origins.get(place), value) and not _renames(old, value):
             continue
         elif isinstance(old, dict) and isinstance(value, dict):
             _put(container[key], old, value, origins, place)
         elif isinstance(container[key], items.AoT) and _is_rows(value):
             _put_tables(container, key, old, value, origins, place)
-        elif not _put_cells(container[key], old, value):
+        elif not _put_array(container, key, old, value, origins.get(place)):
             container[key] = item_of(value, inline=inline or isinstance(container[key], items.Array))
+
+
+def _renamed(container: Any, before: Mapping[str, Any], after: Mapping[str, Any], origin: list[int | None] | None) -> Mapping[str, Any]:
+    """The mapping with the keys that its entries have now; an entry of another name keeps its place and its comments."""
+    keys, names = list(before), list(after)
+    if origin is None or len(origin) != len(names):
+        return before
+    new = {keys[was]: name for name, was in zip(names, origin, strict=True) if was is not None and was < len(keys) and keys[was] != name}
+    for old, name in new.items():
+        if name not in before:
+            body = container.value
+            item = body.item(old)
+            body._replace(old, name, item)
+            _unnamed(item)
+    return {new.get(key, key) if new.get(key) not in before else key: value for key, value in before.items()}
+
+
+def _unnamed(item: Any) -> None:
+    """Let a table and those within it take their headers from the keys around them."""
+    if isinstance(item, items.AoT):
+        for one in item.body:
+            _unnamed(one)
+    elif isinstance(item, items.Table):
+        item.display_name = None
+        for _, inner in item.value.body:
+            _unnamed(inner)
+
+
+def _renames(before: Any, after: Any) -> bool:
+    return isinstance(before, dict) and list(before) != list(after)
 
 
 def _moved(origin: list[int | None] | None, value: Any) -> bool:
@@ -129,17 +162,60 @@ def _table(value: Mapping[str, Any]) -> items.Table:
     return made
 
 
-def _put_cells(array: Any, before: Any, after: Any) -> bool:
-    """Cells of a grid of the same shape changed in place, so that comments between its rows stay."""
-    if not isinstance(array, items.Array) or not isinstance(before, list) or not isinstance(after, list) or len(before) != len(after):
+def _put_array(container: Any, key: str, before: Any, after: Any, origin: list[int | None] | None) -> bool:
+    """An array changed in its text, so that its comments stay and what did not change keeps how it was written."""
+    array = container[key]
+    if not isinstance(array, items.Array) or not isinstance(before, list) or not isinstance(after, list):
         return False
-    if any(not isinstance(one, list) or not isinstance(two, list) or len(one) != len(two) for one, two in zip(before, after, strict=True)):
+    text = _array_text(array.as_string(), before, after, origin)
+    if text is None:
         return False
-    for row, (one, two) in enumerate(zip(before, after, strict=True)):
-        for cell, (old, new) in enumerate(zip(one, two, strict=True)):
-            if old != new or type(old) is not type(new):
-                array[row][cell] = item_of(new, inline=True)
+    container[key] = tomlkit.parse(f"x = {text}\n")["x"]
     return True
+
+
+def _array_text(source: str, before: list[Any], after: list[Any], origin: list[int | None] | None) -> str | None:
+    rows = [*before, *after]
+    if rows and all(isinstance(one, list) for one in rows):
+        widths = _widths(after) if len({len(row) for row in rows}) > 1 else []
+        return arraytext.changed(
+            source, before, after, origin, lambda row: _row_text(row, widths), lambda text, old, new: _cells_text(text, old, new, widths)
+        )
+    return arraytext.changed(source, before, after, origin, lambda one: item_of(one, inline=True).as_string(), _item_text)
+
+
+def _widths(rows: list[list[Any]]) -> list[int]:
+    """How wide each column is, so that the rows of a grid that are all written anew stand below each other."""
+    cells = [[item_of(cell, inline=True).as_string() for cell in row] for row in rows]
+    return [max((len(row[at]) for row in cells if at < len(row)), default=0) for at in range(max(map(len, cells), default=0))]
+
+
+def _row_text(row: list[Any], widths: list[int]) -> str:
+    cells = [item_of(cell, inline=True).as_string() for cell in row]
+    padded = [cell.ljust(widths[at]) if at < len(widths) and at + 1 < len(cells) else cell for at, cell in enumerate(cells)]
+    return f"[{', '.join(padded)}]"
+
+
+def _cells_text(source: str, before: list[Any], after: list[Any], widths: list[int]) -> str:
+    """A row of a grid: cells changed in place where their number stays."""
+    if len(before) == len(after):
+        made = arraytext.changed(
+            source, before, after, list(range(len(after))), lambda one: item_of(one, inline=True).as_string(), _item_text
+        )
+        if made is not None:
+            return made
+    return _row_text(after, widths)
+
+
+def _item_text(source: str, before: Any, after: Any) -> str:
+    """One item of an array: an inline table is changed in place, anything else written anew."""
+    if isinstance(before, list) and isinstance(after, list):
+        return _array_text(source, before, after, None) or item_of(after, inline=True).as_string()
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return item_of(after, inline=True).as_string()
+    document = tomlkit.parse(f"x = {source}\n")
+    _put(document["x"], before, after, {}, "")
+    return document["x"].as_string()
 
 
 def item_of(value: Any, *, inline: bool = False) -> items.Item:

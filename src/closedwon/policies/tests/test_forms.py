@@ -99,12 +99,14 @@ def posted(nodes, made=None):
     """What the page posts when nothing was touched."""
     made = made if made is not None else QueryDict(mutable=True)
     for node in nodes:
-        if node.kind == "object":
+        if node.kind in {"object", "union"}:
             posted(node.children, made)
-        elif node.kind in {"grid", "cards"}:
+        elif node.kind in {"grid", "cards", "named"}:
             made[f"{node.path}.some"] = "1"
             for row in node.rows:
                 made.appendlist(f"{node.path}.row", f"{row.at}:{row.at}")
+                if row.rename:
+                    made[f"{row.path}.key"] = row.value
                 posted(row.children, made)
         elif node.kind == "pairs":
             made[f"{node.path}.some"] = "1"

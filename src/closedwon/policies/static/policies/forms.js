@@ -15,23 +15,37 @@
   const paint = () => {
     form.querySelectorAll(".policy-error").forEach((one) => one.remove());
     form.querySelectorAll("[aria-invalid]").forEach((one) => { one.removeAttribute("aria-invalid"); one.removeAttribute("aria-describedby"); });
-    form.querySelectorAll(".policy-bad").forEach((one) => one.classList.remove("policy-bad"));
+    form.querySelectorAll(".policy-bad, .policy-wrong").forEach((one) => one.classList.remove("policy-bad", "policy-wrong"));
     const fields = JSON.parse(document.getElementById("checked")?.dataset.fields || "{}");
     Object.entries(fields).forEach(([path, said], at) => {
       const found = nearest(path), group = found.group;
       if (!group) return;
-      group.closest("tr")?.classList.add("policy-bad");
+      if (said.some((one) => one.tone === "bad")) group.closest("tr")?.classList.add("policy-bad");
       const input = found.input || (group.tagName === "TR" && group.querySelector("input:not([type=hidden]),select,textarea"));
       if (!input) return;
-      const word = document.createElement("p");
-      word.className = "cw-error policy-error";
+      const word = document.createElement("div"), bad = said.some((one) => one.tone === "bad");
+      word.className = `policy-error ${bad ? "cw-error" : "policy-warn"}`;
       word.id = `e-${at}`;
-      word.textContent = said.join(" ");
+      said.forEach((one) => {
+        const line = document.createElement("p");
+        line.textContent = one.said;
+        word.append(line);
+        if (one.where && !input.closest("td")) { const caret = document.createElement("pre"); caret.className = "policy-caret"; caret.textContent = one.where; word.append(caret); }
+      });
       (input.closest("td") || group).append(word);
-      input.setAttribute("aria-invalid", "true");
       input.setAttribute("aria-describedby", word.id);
+      if (bad) input.setAttribute("aria-invalid", "true");
+      const card = input.closest("details");
+      if (bad) for (let one = card; one; one = one.parentElement.closest("details")) one.classList.add("policy-wrong");
     });
   };
+  const complete = () => form.querySelectorAll("textarea[data-formula]:not([data-completes])").forEach((area) => {
+    area.dataset.completes = "1";
+    window.closedwonComplete(area, (forced) => {
+      const names = JSON.parse(document.getElementById("form-body").dataset.names || "{}");
+      return window.closedwonFormulaWords(area.value.slice(0, area.selectionStart), names[area.dataset.formula], forced);
+    });
+  });
 
   let open = new Set();
   document.addEventListener("htmx:beforeSwap", () => { open = new Set([...form.querySelectorAll("details[open]")].map((one) => one.id)); });
@@ -40,6 +54,7 @@
       form.querySelectorAll("details").forEach((one) => { if (open.has(one.id)) one.open = true; });
       htmx.trigger(form.querySelector(".policy-body"), "input");
       form.querySelector("#form-body [autofocus]")?.focus();
+      complete();
     }
     paint();
   });
@@ -60,5 +75,6 @@
       form.requestSubmit(form.querySelector("[value=apply]"));
     }
   });
+  complete();
   paint();
 })();
