@@ -107,9 +107,9 @@ def tables_in(value: Any, place: Place = ()) -> Iterator[tuple[Place, DecisionTa
 
 
 def findings(value: Any) -> list[tuple[Place, DecisionTable, Lint]]:
-    """What the linter finds in the decision tables of a policy, each with the place of the row that it is about, or of the table."""
+    """What the linter finds in the decision tables of a policy, each with the place of the cell or row that it is about, or of the table."""
     return [
-        ((*place, "rows", found.rows[0] - 1) if found.rows else place, table, found)
+        ((*place, "rows", found.rows[0] - 1, *(() if found.cell is None else (found.cell,))) if found.rows else place, table, found)
         for place, table in tables_in(value)
         for found in lint(table)
     ]

@@ -24,12 +24,16 @@ BUDGET = 200_000
 
 @dataclass(frozen=True)
 class Lint:
-    """One finding: what, an error or a warning, the rows it is about, and a sentence that says it with an example."""
+    """One finding: what, an error or a warning, the rows it is about, and a sentence that says it with an example.
+
+    `cell` is the column of the first of these rows that it is about, inputs first, counted from 0; None where it is about the whole row.
+    """
 
     finding: Finding
     level: Literal["error", "warning"]
     rows: tuple[int, ...]
     message: str
+    cell: int | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,13 @@ class _Grid:
         for place, at in enumerate(order):
             row = self.table.rows[at]
             if not all(self.masks[at]):
-                yield Lint("unreachable", "error", (row.number,), f"row {row.number} can never hit: no value meets all its tests")
+                yield Lint(
+                    "unreachable",
+                    "error",
+                    (row.number,),
+                    f"row {row.number} can never hit: no value meets all its tests",
+                    self.masks[at].index(0),
+                )
             elif self.table.hit in {"FIRST", "PRIORITY"} and self._hidden(at, order[:place]):
                 yield Lint("unreachable", "error", (row.number,), f"row {row.number} never decides: the rows before it take all its values")
 
@@ -189,10 +199,11 @@ class _Grid:
                 step = (there - here) if direction == "up" else (here - there)
                 where = f"{given.name} going from {self.regions[at][n].text} to {self.regions[at][n + 1].text}"
                 shown = f"{values.show(one.outputs[out], column.kind)} to {values.show(two.outputs[out], column.kind)}"
+                cell = len(self.table.inputs) + out
                 if step < 0:
-                    yield Lint("not monotone", "error", (one.number, two.number), f"{column.name} falls from {shown} with {where}")
+                    yield Lint("not monotone", "error", (one.number, two.number), f"{column.name} falls from {shown} with {where}", cell)
                 elif column.values and step > 1:
-                    yield Lint("cliff", "warning", (one.number, two.number), f"{column.name} jumps from {shown} with {where}")
+                    yield Lint("cliff", "warning", (one.number, two.number), f"{column.name} jumps from {shown} with {where}", cell)
 
     def _rank(self, out: int, row: Row) -> Any:
         column, value = self.table.outputs[out], row.outputs[out]
