@@ -160,12 +160,18 @@ def _within(text: str, line: int | None, told: Any) -> tuple[int | None, int | N
     formula, column = told.get("formula"), told.get("column")
     if not formula or not column or not line:
         return line, None
-    start = sum(map(len, text.splitlines(keepends=True)[: line - 1]))
-    at = text.find(formula, text.find("=", start) + 1)
+    start = text.find("=", sum(map(len, text.splitlines(keepends=True)[: line - 1]))) + 1
     inner = sum(map(len, formula.splitlines(keepends=True)[: int(told.get("line", 1)) - 1])) + int(column) - 1
+    at = text.find(formula, start)
+    if at < 0 or text.count("\n", start, at) > 1:  # written with backslashes
+        at, inner = text.find(_escaped(formula), start), len(_escaped(formula[:inner]))
     if at < 0 or text.count("\n", start, at) > 1:
         return line, None
     return text.count("\n", 0, at + inner) + 1, at + inner - text.rfind("\n", 0, at + inner)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def excerpt(text: str, problem: Problem) -> str:

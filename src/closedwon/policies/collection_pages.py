@@ -86,8 +86,20 @@ def new(request: HttpRequest, name: str) -> HttpResponse:
         except ClosedwonError as error:
             failed = error
     names = list(actions.versions_in_force(found.name).values_list("document", flat=True))
-    context = {"kind": found, "templates": found.template_names(), "names": names, "chosen": chosen, "failed": failed}
+    context = {
+        "kind": found,
+        "templates": [(one, _about(found.template(one))) for one in found.template_names()],
+        "names": names,
+        "chosen": chosen,
+        "failed": failed,
+    }
     return render(request, "policies/new.html", context, status=failed.status if failed else 200)
+
+
+def _about(text: str) -> str:
+    """The first comment of a text, which says what it is."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return first.lstrip("# ").strip()[:120] if first.startswith("#") and not first.startswith("#:") else ""
 
 
 @require_POST

@@ -82,8 +82,21 @@ def _put(container: Any, before: Mapping[str, Any], after: Mapping[str, Any], or
             _put(container[key], old, value, origins, place)
         elif isinstance(container[key], items.AoT) and _is_rows(value):
             _put_tables(container, key, old, value, origins, place)
+        elif _keeps_quotes(container[key], value):
+            container[key] = tomlkit.string(value, literal=True)
         elif not _put_array(container, key, old, value, origins.get(place)):
             container[key] = item_of(value, inline=inline or isinstance(container[key], items.Array))
+
+
+def _keeps_quotes(item: Any, value: Any) -> bool:
+    """Whether a text that stood in single quotes can stay in them."""
+    return (
+        isinstance(item, items.String)
+        and item.as_string()[:1] == "'"
+        and isinstance(value, str)
+        and value.isprintable()
+        and "'" not in value
+    )
 
 
 def _renamed(container: Any, before: Mapping[str, Any], after: Mapping[str, Any], origin: list[int | None] | None) -> Mapping[str, Any]:
@@ -235,6 +248,17 @@ def item_of(value: Any, *, inline: bool = False) -> items.Item:
         return made
     if isinstance(value, list):
         return _list_of(value, inline=inline)
+    return _text_of(value, inline=inline) if isinstance(value, str) else tomlkit.item(value)
+
+
+def _text_of(value: str, *, inline: bool) -> items.Item:
+    """A text as people would write it: without backslashes where there is a way."""
+    plain = value.isprintable()
+    if plain and ('"' in value or "\\" in value) and "'" not in value:
+        return tomlkit.string(value, literal=True)
+    if "\n" in value and not inline and value.replace("\n", "").isprintable() and not set(value) & {"\\", '"'}:
+        made: items.Item = tomlkit.parse(f'x = """\n{value}"""\n')["x"]  # type: ignore[assignment]
+        return made
     return tomlkit.item(value)
 
 

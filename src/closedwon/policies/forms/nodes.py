@@ -144,7 +144,7 @@ def node_of(schema: Schema, form: Form, value: Any, path: str, place: Place, *, 
     """The node of one value."""
     kind = kind_of(schema, form.root)
     kind = "toml" if not shape.fits(kind, value) else kind
-    made = Node(kind, path, shape.label_of(name or str(place[-1])), first_line(schema.get("description", "")), required)
+    made = Node(kind, path, _label(schema, name or str(place[-1])), first_line(schema.get("description", "")), required)
     made.place = ".".join(map(str, place))
     made.value = show(value) if kind in SCALARS | {"lines", "few", "several"} else ""
     default = schema.get("default", MISSING)
@@ -153,6 +153,13 @@ def node_of(schema: Schema, form: Form, value: Any, path: str, place: Place, *, 
     )
     _FILL.get(kind, _nothing)(made, schema, form, value, place)
     return made
+
+
+def _label(schema: Schema, name: str) -> str:
+    """The title that the model gives the field, else its key as words."""
+    title = str(schema.get("title", ""))
+    made_by_pydantic = title == name.replace("_", " ").title() or "properties" in schema or "$defs" in schema
+    return title if title and not made_by_pydantic else shape.label_of(name)
 
 
 def _nothing(made: Node, schema: Schema, form: Form, value: Any, place: Place) -> None:
