@@ -30,6 +30,7 @@ __all__ = [
     "apply",
     "apply_all",
     "apply_defaults",
+    "back_to",
     "begin",
     "cases",
     "check",
@@ -93,6 +94,15 @@ def retire(key: str, *, by: Actor, note: str = "", expected: str | None = None) 
     if in_force(key) is None:
         raise NotFound(f"No {key} policy is in force.")
     return apply_all({key: None}, by=by, note=note, expected=None if expected is None else {key: expected})[0]
+
+
+def back_to(key: str, number: int, *, by: Actor, note: str = "", expected: str | None = None) -> PolicyVersion:
+    """Bring an earlier version into force again, as a version of its own. Raises Invalid where this release cannot read it."""
+    earlier = version(key, number)
+    if earlier.is_retired or earlier.status != "applied":
+        raise Invalid("Only a version that was applied can be brought back.", mend="Choose one from the history.")
+    told = note or f"back to the version of {earlier.applied_at:%Y-%m-%d %H:%M} UTC"
+    return apply(key, earlier.text, by=by, note=told, expected=expected)
 
 
 def apply_all(

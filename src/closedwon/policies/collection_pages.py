@@ -108,5 +108,7 @@ def retire(request: HttpRequest, name: str) -> HttpResponse:
     by = web_actor(request)
     found = document(name)
     actions.retire(found.key, by=by, note=request.POST.get("note", "").strip(), expected=request.POST.get("expected") or None)
-    messages.success(request, f"{found.title} is retired. Its history stays; apply one of its versions to bring it back.")
+    undo = next((reverse("policies:back", args=[found.key, one.pk]) for one in actions.history(found.key) if not one.is_retired), "")
+    said = f"{found.title} is retired. Its history stays; any of its versions brings it back."
+    messages.success(request, said, extra_tags=f"undo:{undo}")
     return redirect("policies:policy", name=found.key)

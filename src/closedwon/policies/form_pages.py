@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from closedwon.base.errors import ClosedwonError, Invalid, NotFound, Problem
@@ -24,6 +25,7 @@ from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
 from closedwon.policies import actions, forms, tabletext
 from closedwon.policies.forms import Node
+from closedwon.policies.models import PolicyVersion
 from closedwon.policies.registry import document
 from closedwon.policies.schema import schema_of
 from closedwon.policies.tomltext import written
@@ -110,6 +112,23 @@ def effect(request: HttpRequest, name: str) -> HttpResponse:
     by.need(*actions.READERS, to="read policies")
     text = request.POST.get("checked", request.POST.get("text", "")).replace("\r\n", "\n")
     return render(request, "policies/effect.html", {"effect": actions.effect(name, text, by=by), "doc": document(name)})
+
+
+def applied(request: HttpRequest, name: str, version: PolicyVersion) -> HttpResponse:
+    """To the policy's page, which says that it is in force and offers to undo that."""
+    older = [one for one in actions.history(name) if one.pk != version.pk][:1]
+    undo = reverse("policies:back", args=[name, older[0].pk]) if older and not older[0].is_retired else ""
+    messages.success(request, f"{document(name).title} {version.digest[:8]} is in force.", extra_tags=f"undo:{undo}" if undo else "")
+    return redirect("policies:policy", name=name)
+
+
+def read_nodes(name: str, text: str) -> list[Node]:
+    """What a text says, as the fields of its form, for reading; none where it cannot be read."""
+    schema = schema_of(document(name).kind)
+    try:
+        return forms.form(schema, text, forms.Form(schema, {}, lambda _: []))
+    except tomllib.TOMLDecodeError:
+        return []
 
 
 def documents_of(name: str) -> list[str]:
@@ -227,9 +246,8 @@ def _act(page: _Page, text: str) -> HttpResponse:
         actions.save_draft(name, text, by=by, note=request.POST.get("note", "").strip())
         return redirect("policies:table", name=name, place=verb.removeprefix("open:"))
     if verb == "apply":
-        made = actions.apply(name, text, by=by, note=request.POST.get("note", "").strip(), expected=request.POST.get("expected", ""))
-        messages.success(request, f"{document(name).title} {made.digest[:8]} is in force.")
-        return redirect("policies:policy", name=name)
+        note, expected = request.POST.get("note", "").strip(), request.POST.get("expected", "")
+        return applied(request, name, actions.apply(name, text, by=by, note=note, expected=expected))
     if verb == "drop":
         actions.drop_draft(name, by=by)
         messages.success(request, "The draft is thrown away.")

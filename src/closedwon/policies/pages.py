@@ -80,7 +80,7 @@ def policy(request: HttpRequest, name: str) -> HttpResponse:
     differs = version is not None and disk is not None and disk != version.text
     context = {
         "doc": found, "version": version, "history": _history(name)[:50], "may_write": by.has(*actions.KEEPERS),
-        "draft": actions.draft_of(name, by=by), "lines": _lines(version.text if version else ""),
+        "draft": actions.draft_of(name, by=by), "read": form_pages.read_nodes(name, version.text if version else ""), "lines": _lines(version.text if version else ""),
         "differs": actions.compare(version.text, disk or "") if version and differs else [],
         "warnings": actions.warnings(name, version.text) if version else [], **_results(request, name, actions.cases(name) or "", by),
         "preview": actions.preview(name, version.text, by=by) if version else None, "tables": actions.tables(name, version.text) if version else [],
@@ -101,7 +101,8 @@ def one_version(request: HttpRequest, name: str, number: int) -> HttpResponse:
         by.need(*actions.KEEPERS, to="read the drafts of others")
     context = {
         "doc": document(name), "version": chosen, "lines": _lines(chosen.text), "now": now, "may_write": by.has(*actions.KEEPERS),
-        "changes": actions.compare(chosen.text, now.text) if now and now.pk != chosen.pk else [],
+        "changes": actions.compare(now.text, chosen.text) if now and now.pk != chosen.pk else [], "read": form_pages.read_nodes(name, chosen.text),
+        "problems": actions.check(name, chosen.text) if chosen.status == "applied" else [],
     }  # fmt: skip
     return render(request, "policies/version.html", context)
 
@@ -127,9 +128,7 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
 def _act(request: HttpRequest, name: str, text: str, expected: str, by: Actor) -> HttpResponse:
     verb, note = request.POST.get("verb", "draft"), request.POST.get("note", "").strip()
     if verb == "apply":
-        made = actions.apply(name, text, by=by, note=note, expected=expected)
-        messages.success(request, f"{document(name).title} {made.digest[:8]} is in force.")
-        return redirect("policies:policy", name=name)
+        return form_pages.applied(request, name, actions.apply(name, text, by=by, note=note, expected=expected))
     if verb == "drop":
         actions.drop_draft(name, by=by)
         messages.success(request, "The draft is thrown away.")
@@ -160,6 +159,14 @@ def _editor(name: str, text: str, expected: str, by: Actor, version: PolicyVersi
         "count": max(1, text.count("\n") + 1), "keys": keys_of(schema_of(document(name).kind), form_pages.names_by_key(name, text)),
         "functions": form_pages.FUNCTIONS,
     }  # fmt: skip
+
+
+@require_POST
+def back(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Bring an earlier version into force again."""
+    by = web_actor(request)
+    note, expected = request.POST.get("note", "").strip(), request.POST.get("expected")
+    return form_pages.applied(request, name, actions.back_to(name, number, by=by, note=note, expected=expected))
 
 
 @require_POST
@@ -264,6 +271,7 @@ urlpatterns = [
                 [
                     path("", policies, name="policies"),
                     path("<key:name>/", policy, name="policy"),
+                    path("<key:name>/back/<int:number>/", back, name="back"),
                     path("<key:name>/new/", collection_pages.new, name="new"),
                     path("<key:name>/retire/", collection_pages.retire, name="retire"),
                     path("<key:name>/edit/", edit, name="edit"),

@@ -60,6 +60,32 @@ class Node:
         return self.value in self.option_values
 
     @property
+    def said(self) -> str:
+        """Its value as people read it."""
+        if isinstance(self.value, list):
+            return ", ".join(self.value)
+        return dict(self.options).get(self.value, self.value)
+
+    @property
+    def is_said(self) -> bool:
+        """Whether the text says anything for it."""
+        if self.is_small:
+            return bool(self.value)
+        if self.kind == "table":
+            return bool(self.table and self.table.lines)
+        return bool(self.rows) or (self.kind in {"object", "union", "row"} and any(one.is_said for one in self.children))
+
+    @property
+    def heads(self) -> list[tuple[int, Node]]:
+        """The columns of a grid in which any row says something."""
+        return [(at, head) for at, head in enumerate(self.children) if any(row.children[at].is_said for row in self.rows)]
+
+    @property
+    def said_rows(self) -> list[list[Node]]:
+        """The cells of a grid's rows, in the columns of `heads`."""
+        return [[row.children[at] for at, _ in self.heads] for row in self.rows]
+
+    @property
     def slots(self) -> list[str]:
         """What is chosen, and a blank one to choose more."""
         return [*self.value, ""]

@@ -197,3 +197,60 @@ def test_the_api_of_a_collection(client, ws):
     assert client.get("/api/v1/policies/chains.b").status_code == 404
     found = next(one for one in client.get("/api/v1/policies").json() if one["name"] == "chains")
     assert (found["many"], found["documents"], found["in_force"]) == (True, 1, None)
+
+
+def test_an_earlier_version_comes_back_with_one_press(client, ws):
+    actions.apply("chains/a", text("10%"), by=SYSTEM)
+    first = actions.in_force("chains/a")
+    client.post("/policies/chains.a/edit/", {"text": text("20%"), "verb": "apply", "expected": first.digest})
+    page = client.get("/policies/chains.a/").content.decode()
+    assert f"/policies/chains.a/back/{first.pk}/" in page
+    version = client.get(f"/policies/chains.a/versions/{first.pk}/").content.decode()
+    assert "over goes from 20% to 10%" in version
+    now = actions.in_force("chains/a").digest
+    assert client.post(f"/policies/chains.a/back/{first.pk}/", {"expected": "stale"}).status_code == 409
+    assert client.post(f"/policies/chains.a/back/{first.pk}/", {"expected": now}).status_code == 302
+    assert actions.applied("chains", "a").over == 100_000
+    assert [one.digest for one in actions.history("chains/a")] == [first.digest, now, first.digest]
+    actions.retire("chains/a", by=SYSTEM)
+    client.post(f"/policies/chains.a/back/{first.pk}/", {"expected": ""})
+    assert set(actions.applied_all("chains")) == {"a"}
+    retired = next(one for one in actions.history("chains/a") if one.is_retired)
+    assert client.post(f"/policies/chains.a/back/{retired.pk}/", {}).status_code == 422
+
+
+def test_whom_a_change_moves_is_told(client, ws, monkeypatch):
+    def effect(old, new, by):
+        yield f"from {old.over if old else 0} to {new.over}"
+        yield {"deal": "Acme", "who": by.name}
+
+    monkeypatch.setitem(registry._KINDS, "moves", registry.PolicyKind("moves", "moves/*.toml", Chain, "Moves", "For tests", effect=effect))
+    actions.apply("moves/a", text(), by=SYSTEM)
+    assert actions.effect("moves/a", text("20%"), by=SYSTEM).sentences == ("from 100000 to 200000",)
+    assert actions.effect("moves/a", "wrong", by=SYSTEM) is None
+    assert actions.effect("chains/a", text(), by=SYSTEM) is None
+    checked = client.post("/policies/moves.a/check/", {"text": text("20%")}).content.decode()
+    assert "/policies/moves.a/effect/" in checked
+    page = client.post("/policies/moves.a/effect/", {"checked": text("20%")}).content.decode()
+    assert "from 100000 to 200000" in page
+    assert "Acme" in page
+
+
+@pytest.mark.parametrize(("role", "reads"), [("rep", False), ("auditor", True)])
+def test_who_may_read_and_write_documents(ws, person, role, reads):
+    actions.apply("chains/a", text(), by=SYSTEM)
+    made = Client()
+    made.force_login(person(f"{role}@x.test", role), backend=BACKEND)
+    for url in ("/policies/chains/", "/policies/chains.a/", "/api/v1/policies/chains.a", "/api/v1/policies/chains/documents"):
+        assert made.get(url).status_code == (200 if reads else 403), url
+    first = actions.in_force("chains/a").pk
+    for url, body in (
+        ("/policies/chains/new/", {"name": "b"}), ("/policies/chains.a/retire/", {}), (f"/policies/chains.a/back/{first}/", {}),
+    ):  # fmt: skip
+        assert made.post(url, body).status_code == 403, url
+    for url, body in (
+        ("/api/v1/policies/apply", {"texts": {"chains/b": text()}}), ("/api/v1/policies/chains.a/retire", {}),
+    ):  # fmt: skip
+        assert made.post(url, body, content_type="application/json").status_code == 403, url
+    assert [one.pk for one in actions.versions_in_force("chains")] == [first]
+    assert not PolicyVersion.objects.filter(kind="chains", status="draft").exists()

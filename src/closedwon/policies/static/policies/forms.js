@@ -21,7 +21,8 @@
       const found = nearest(path), group = found.group;
       if (!group) return;
       if (said.some((one) => one.tone === "bad")) group.closest("tr")?.classList.add("policy-bad");
-      const input = found.input || (group.tagName === "TR" && group.querySelector("input:not([type=hidden]),select,textarea"));
+      const wide = form.querySelector(`[data-errors="${CSS.escape(path)}"]`);
+      const input = wide || found.input || (group.tagName === "TR" && group.querySelector("input:not([type=hidden]),select,textarea"));
       if (!input) return;
       const word = document.createElement("div"), bad = said.some((one) => one.tone === "bad");
       word.className = `policy-error ${bad ? "cw-error" : "policy-warn"}`;
@@ -32,7 +33,8 @@
         word.append(line);
         if (one.where && !input.closest("td")) { const caret = document.createElement("pre"); caret.className = "policy-caret"; caret.textContent = one.where; word.append(caret); }
       });
-      (input.closest("td") || group).append(word);
+      (wide || input.closest("td") || group).append(word);
+      if (wide) return;
       input.setAttribute("aria-describedby", word.id);
       if (bad) input.setAttribute("aria-invalid", "true");
       const card = input.closest("details");
