@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 Place = tuple[str | int, ...]
 _BARE_END = set(" \t=.]#\n\r,}")
 
@@ -139,6 +141,7 @@ class Scanner:
         return self.places
 
 
+@lru_cache(maxsize=64)
 def places(text: str) -> dict[Place, int]:
     """The line, counted from 1, of every table, key and array item, by its path of names and numbers."""
     return Scanner(text).run()

@@ -69,16 +69,17 @@ def _cross(kind: PolicyKind, texts: Texts, values: Mapping[str, Any], places: Ma
             after[name], after_texts[name] = values[key], str(texts[key])
     names = {document(key).name: places[key] for key in mine}
     by_file = {places[key]: key for key in mine}
-    told = linted(kind, after, Lint(after_texts, {**_files(kind, after), **names}, lambda other: _other(other, values)))
-    strange = [problem for problem in told if problem.file not in by_file]
+    context = Lint(after_texts, {**_files(kind, after), **names}, lambda other: _other(other, values), set(names))
+    told = linted(kind, after, context)
+    strange = [problem for problem in told if problem.file not in by_file and problem.severity == "error"]
     if strange:
-        known = {(one.file, one.field, one.message) for one in linted(kind, before, Lint(before_texts, _files(kind, before), _in_force))}
-        strange = [problem for problem in strange if (problem.file, problem.field, problem.message) not in known]
+        earlier = linted(kind, before, Lint(before_texts, _files(kind, before), _in_force, ()))
+        known = {(one.file, one.field, one.message) for one in earlier}
+        strange = [context.placed(one) for one in strange if (one.file, one.field, one.message) not in known]
     for problem in told:
         if problem.file in by_file:
             found[by_file[problem.file]].append(problem)
-    for problem in strange:
-        found[mine[0]].append(problem)
+    found[mine[0]] += strange
 
 
 def _standing(kind: PolicyKind) -> tuple[dict[str, Any], dict[str, str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from closedwon.base.errors import Problem
@@ -20,16 +20,28 @@ def _none(_name: str) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Lint:
-    """The context of a lint: `problem` makes a problem at a place of a document, `other` gives the documents of another kind by name."""
+    """The context of a lint: `problem` makes a problem at a place of a document, `other` gives the documents of another kind by name.
+
+    Where `focus` names documents, only their problems get lines at once; `placed` gives the others theirs.
+    """
 
     texts: Mapping[str, str]
     files: Mapping[str, str]
     other: Callable[[str], Mapping[str, Any]] = field(default=_none)
+    focus: Collection[str] | None = None
 
     def problem(self, name: str, place: Place, message: str, *, severity: str = "error", mend: str | None = None) -> Problem:
         """A problem at a place (as in `["rules", 2, "when"]`) of the document of that name; a warning does not keep it from being applied."""
-        line = line_of(self.texts.get(name, ""), list(place))
+        line = line_of(self.texts.get(name, ""), list(place)) if self.focus is None or name in self.focus else None
         return Problem(message, self.files.get(name), line, field=".".join(map(str, place)) or None, mend=mend, severity=severity)
+
+    def placed(self, problem: Problem) -> Problem:
+        """The problem with its line."""
+        if problem.line is not None or not problem.field:
+            return problem
+        name = next((one for one, file in self.files.items() if file == problem.file), "")
+        place: list[str | int] = [int(part) if part.isdigit() else part for part in problem.field.split(".")]
+        return replace(problem, line=line_of(self.texts.get(name, ""), place))
 
     def warning(self, name: str, place: Place, message: str, *, mend: str | None = None) -> Problem:
         """A warning at a place of the document of that name."""

@@ -254,3 +254,13 @@ def test_who_may_read_and_write_documents(ws, person, role, reads):
         assert made.post(url, body, content_type="application/json").status_code == 403, url
     assert [one.pk for one in actions.versions_in_force("chains")] == [first]
     assert not PolicyVersion.objects.filter(kind="chains", status="draft").exists()
+
+
+def test_hundreds_of_documents_cost_few_queries(client, ws, django_assert_max_num_queries):
+    actions.apply_all({f"chains/c-{n:03}": text(f"{n % 50 + 1}%") for n in range(300)}, by=SYSTEM)
+    with django_assert_max_num_queries(30):
+        assert "300 in force" in client.get("/policies/chains/").content.decode()
+    with django_assert_max_num_queries(3):
+        assert len(actions.applied_all("chains")) == 300
+    with django_assert_max_num_queries(2):
+        assert actions.check("chains/c-001", text(then="c-002")) == []
