@@ -167,6 +167,8 @@ _ALL = (
            + " product_id is_deleted is_reconstructed", "Every state of every deal: valid from (inclusive) until (exclusive)", "marts"),
     _table("forecast_cells", "basis type period as_of_at org rates currency dimension place bucket", "amount_minor weighted_minor",
            "The roll-up in each seat's own name, kept ready for pages: basis names the facts and policies that it stands on", "marts"),
+    _table("forecast_projections", "basis type period as_of_at org rates currency", "body",
+           "Projections kept ready for pages, as text: basis names the facts and policies that they stand on", "marts"),
     _table("owner_seats", "user_id since", "until position_id", "The seat that a person's deals belong to, dated, without holes", "marts"),
 )  # fmt: skip
 

@@ -20,11 +20,14 @@ Form = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
+    from closedwon.forecast import commands_projection
+
     forecast = typer.Typer(help="The weekly forecast.", no_args_is_help=True)
     forecast.command("show")(show)
     forecast.command("deals")(deals)
     forecast.command("inspect")(inspect)
     forecast.command("refresh")(refresh)
+    commands_projection.register(forecast)
     app.add_typer(forecast, name="forecast")
     pipeline = typer.Typer(help="What moved the pipeline.", no_args_is_help=True)
     pipeline.command("waterfall")(waterfall)

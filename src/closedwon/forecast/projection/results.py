@@ -1,0 +1,38 @@
+"""A projection written out: amounts in major units as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from closedwon.base.money import format_major
+
+if TYPE_CHECKING:
+    from closedwon.forecast.actions.projection import Projection
+
+
+def head_row(found: Projection) -> dict[str, Any]:
+    """The projection's numbers; None where there is none."""
+    unit = found.ask.currency
+
+    def money(minor: int | None) -> str | None:
+        return None if minor is None else format_major(minor, unit)
+
+    is_made = found.median is not None
+    return {
+        "type": found.ask.type.name, "period": found.ask.period.label, "as_of": found.ask.day.isoformat(), "node": found.node, "currency": unit,
+        "days": found.days, "closed": money(found.closed), "open": money(found.open if is_made else None),
+        "new": money(found.new if is_made else None), "expected": money(found.total if is_made else None), "median": money(found.median),
+        "low": money(found.low), "high": money(found.high), "refusal": found.refusal,
+    }  # fmt: skip
+
+
+def deal_rows(found: Projection) -> list[dict[str, Any]]:
+    """The open deals that matter most; chances as shares of one."""
+    unit = found.ask.currency
+    return [
+        {
+            "deal": one.opportunity_id, "stage": one.stage, "close_date": one.due, "value": format_major(one.value_minor, unit),
+            "chance": f"{one.chance:.3f}", "expected": format_major(one.expected_minor, unit),
+        }
+        for one in found.deals
+    ]  # fmt: skip
