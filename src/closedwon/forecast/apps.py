@@ -26,6 +26,7 @@ class ForecastConfig(AppConfig):
         """Make the forecast policy, the scopes, the currencies and the numbers of Today known."""
         from closedwon.forecast.home import cards, currencies, scopes
         from closedwon.forecast.policy import ForecastPolicy
+        from closedwon.forecast.projection.kinds import register_projection
         from closedwon.policies.registry import PolicyKind, register
         from closedwon.ui import context, today
 
@@ -40,6 +41,7 @@ class ForecastConfig(AppConfig):
                 "default/forecast.toml",
             )
         )
+        register_projection()
         context.register_scopes(scopes)
         context.register_currencies(currencies)
         today.register(cards)
