@@ -356,7 +356,7 @@ SECTIONS = (
     (
         "How to",
         "how-to",
-        ("import", "policies", "snapshots", "time", "people", "api", "run", "operate", "spark-s3", "generate", "components"),
+        ("import", "policies", "snapshots", "time", "people", "api", "run", "operate", "spark-s3", "generate", "components", "policy-kinds"),
     ),
     ("How numbers come about", "field", ("forecast", "import", "deal-states")),
     ("Reference", "reference", ("commands", "settings", "tables", "policies", "roles", "formulas")),
