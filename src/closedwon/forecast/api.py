@@ -160,9 +160,9 @@ def waterfall(request: HttpRequest, asked: Query[Between]) -> Any:
 class FlagOut(Schema):
     """A flag on a deal and its reason."""
 
-    rule: str
+    name: str
     label: str
-    weight: str
+    severity: str
     reason: str
 
 
@@ -193,7 +193,7 @@ class DealsOut(Schema):
 
 def _deals(page: actions.DealPage, rows: Any = None) -> dict[str, Any]:
     made = [
-        {**row, "amount": format_major(row["amount_in_minor"], page.currency), "flags": [vars(flag) for flag in row["flags"]]}
+        {**row, "amount": format_major(row["amount_in_minor"], page.currency), "flags": [flag.as_dict() for flag in row["flags"]]}
         for row in (page.rows if rows is None else rows)
     ]
     return {"count": page.count, "total": format_major(page.total_minor, page.currency), "currency": page.currency, "rows": made}

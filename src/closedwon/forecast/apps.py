@@ -24,6 +24,7 @@ class ForecastConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the forecast policy, the scopes, the currencies and the numbers of Today known."""
+        from closedwon.forecast.flags import InspectionPolicy, decide
         from closedwon.forecast.home import cards, currencies, scopes
         from closedwon.forecast.policy import ForecastPolicy
         from closedwon.forecast.projection.kinds import register_projection
@@ -36,9 +37,21 @@ class ForecastConfig(AppConfig):
                 "forecast.toml",
                 ForecastPolicy,
                 "Forecast",
-                "Forecast types, categories and inspection flags",
+                "Forecast types and categories",
                 "closedwon.forecast",
                 "default/forecast.toml",
+            )
+        )
+        register(
+            PolicyKind(
+                "inspection",
+                "inspection.toml",
+                InspectionPolicy,
+                "Deal inspection",
+                "Which open deals deserve a look: flags as formulas",
+                "closedwon.forecast",
+                "default/inspection.toml",
+                run_case=decide,
             )
         )
         register_projection()

@@ -216,7 +216,7 @@ def talk(request: HttpRequest) -> HttpResponse:
     by, view = web_actor(request), View.of(request)
     page = actions.inspection(by=by, node=view.scope or None, **_asked(request, view))
     sure = [row for row in page.rows if row["category"] in ("commit", "most_likely", "best_case")] or list(page.rows)
-    sure.sort(key=lambda row: (not any(flag.weight == "high" for flag in row["flags"]), -abs(row["amount_in_minor"])))
+    sure.sort(key=lambda row: (not any(flag.severity == "high" for flag in row["flags"]), -abs(row["amount_in_minor"])))
     context = {
         "rows": [_shown(view, row) for row in sure[:5]],
         "count": len(sure),
@@ -237,7 +237,7 @@ def _shown(view: View, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _marks(row: Mapping[str, Any]) -> list[cells.Flag]:
-    return [cells.Flag(flag.label, "bad" if flag.weight == "high" else "warn", flag.reason) for flag in row["flags"]]
+    return [cells.Flag(flag.label, "bad" if flag.severity == "high" else "warn", flag.reason) for flag in row["flags"]]
 
 
 def _deal_columns(view: View, unit: str, *, flags: bool = True) -> list[Col]:
@@ -418,7 +418,7 @@ def deals(request: HttpRequest) -> HttpResponse:
     flag = request.GET.get("flag", "")
     page = actions.inspection(by=by, node=view.scope or None, **_asked(request, view))
     counts = showing.flag_counts(page.rows)
-    rows: Sequence[Mapping[str, Any]] = [row for row in page.rows if not flag or any(item.rule == flag for item in row["flags"])]
+    rows: Sequence[Mapping[str, Any]] = [row for row in page.rows if not flag or any(item.name == flag for item in row["flags"])]
     columns = _deal_columns(view, page.currency)
     table = DataTable(
         request, "forecast:inspection", [_sortable(col) for col in columns], rows, title="Deals to look at", unit=page.currency,

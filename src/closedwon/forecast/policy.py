@@ -1,4 +1,4 @@
-"""The forecast policy: what each forecast type counts, what the categories are, and which deals deserve a look."""
+"""The forecast policy: what each forecast type counts, and what the categories are."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from closedwon.base.policytext import PolicyModel
+from closedwon.base.policytext import PolicyModel, Referenced
 
 Measure = Literal["amount", "net_arr", "renewal_base", "tcv", "services", "margin"]
 PeriodDate = Literal["close", "renewal_due", "effective_start"]
-FlagRule = Literal[
-    "past_close_date", "no_activity", "pushed", "old_in_stage", "amount_cut", "closes_beyond_period", "single_threaded", "no_next_step"
-]
-Weight = Literal["high", "normal"]
 
 
 def _slug(value: str) -> str:
@@ -71,41 +67,12 @@ class ForecastType(PolicyModel):
         return self
 
 
-class Flag(PolicyModel):
-    """One inspection flag: a named rule with its thresholds, how heavy it weighs, and the categories of deals that it looks at."""
-
-    rule: FlagRule
-    label: str = Field(min_length=1, max_length=80)
-    weight: Weight = "normal"
-    categories: list[Slug] = []
-    days: int | None = Field(None, ge=1, le=3650)
-    times: int | None = Field(None, ge=1, le=100)
-    contacts: int | None = Field(None, ge=1, le=100)
-    percent: str | None = Field(None, pattern=r"^\s*\d{1,3}(\.\d{1,4})?\s*%\s*$")
-    least: int = Field(30, ge=1, le=100_000)
-
-    @property
-    def percent_ppm(self) -> int:
-        """The percentage in parts per million, 0 where none is given."""
-        from decimal import Decimal
-
-        return int(Decimal(self.percent.replace("%", "").strip()) * 10_000) if self.percent else 0
-
-    @model_validator(mode="after")
-    def _thresholds(self) -> Flag:
-        need = {"no_activity": "days", "pushed": "times", "old_in_stage": "percent", "amount_cut": "percent", "single_threaded": "contacts"}
-        wanted = need.get(self.rule)
-        if wanted and getattr(self, wanted) is None:
-            raise ValueError(f"the flag {self.rule} needs {wanted}")
-        return self
-
-
 FIXED = ("commit", "best_case", "most_likely", "pipeline", "omitted", "closed")
 """Categories that every company has: the board and the commands name them."""
 
 
-class ForecastPolicy(PolicyModel):
-    """`forecast.toml`: categories from the surest to the least sure, forecast types, inspection flags, and what each number means."""
+class ForecastPolicy(Referenced):
+    """`forecast.toml`: categories from the surest to the least sure, forecast types, and what each number means."""
 
     default: Slug
     """The forecast type that pages and commands begin with."""
@@ -113,8 +80,6 @@ class ForecastPolicy(PolicyModel):
     """From the surest to the least sure; closed and omitted stand apart."""
     types: list[ForecastType] = Field(min_length=1)
     """The ways of counting."""
-    flags: list[Flag] = []
-    """What makes a deal deserve a look."""
     definitions: dict[str, str] = {}
     """What each number on the board means, in words."""
 
@@ -129,11 +94,6 @@ class ForecastPolicy(PolicyModel):
             raise ValueError(f"the categories {', '.join(missing)} are missing; every forecast has them")
         if self.default not in {item.name for item in self.types}:
             raise ValueError(f"the default type {self.default!r} is none of the types")
-        known = {item.name for item in self.categories}
-        for flag in self.flags:
-            strange = [name for name in flag.categories if name not in known]
-            if strange:
-                raise ValueError(f"the flag {flag.rule} names the category {strange[0]!r}, which does not exist")
         return self
 
     def type(self, name: str | None) -> ForecastType | None:

@@ -19,9 +19,10 @@ from closedwon.facts.models import Release
 from closedwon.facts.releases import latest, source
 from closedwon.facts.store import Source, store
 from closedwon.forecast import inputs, rules
+from closedwon.forecast.flags import FlagBook
 from closedwon.forecast.policy import ForecastPolicy, ForecastType
 from closedwon.people.visibility import closing_cutoff, closing_day
-from closedwon.policies.actions import applied, in_force
+from closedwon.policies.actions import applied, in_force, value_of
 from closedwon.workspace import current
 
 ORGS = ("as-was", "as-is")
@@ -73,6 +74,8 @@ class Ground:
     pipeline: PipelinePolicy
     policy: ForecastPolicy
     basis: str
+    book: FlagBook | None = None
+    """The flags in force; they are no part of the basis, because no number depends on them."""
 
     def source(self, name: str) -> Source:
         """A table at the release."""
@@ -144,7 +147,26 @@ def ground() -> Ground:
     settings = current().settings
     text = f"{store().url} {sorted(versions.items())} {digests} {settings.time_zone} {settings.currency} {settings.calendar}"
     basis = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Ground(release, applied("pipeline"), applied("forecast"), basis)
+    return Ground(release, applied("pipeline"), applied("forecast"), basis, book_in_force())
+
+
+def book_in_force() -> FlagBook | None:
+    """The inspection policy in force, made ready; None where none was ever applied."""
+    version = in_force("inspection")
+    return None if version is None else _book(value_of(version), version.digest, current().settings.currency)
+
+
+_BOOKS: dict[tuple[str, str], FlagBook] = {}
+
+
+def _book(policy: Any, digest: str, currency: str) -> FlagBook:
+    """The same book for the same text, so that its formulas are compiled once."""
+    key = (digest, currency)
+    if key not in _BOOKS:
+        if len(_BOOKS) > 16:
+            _BOOKS.clear()
+        _BOOKS[key] = FlagBook(policy, digest, currency)
+    return _BOOKS[key]
 
 
 def calendar() -> Calendar:

@@ -336,27 +336,10 @@ def quota_up(own: Mapping[str, int], tree: Tree) -> tuple[dict[str, int], dict[s
 
 STAGE_AGES = Rule(
     "stage_ages", "closedwon.forecast", "sql/stage_ages.sql",
-    {"deal_states": table("deal_states").columns, "stages": STAGES, "params": columns("cutoff:instant share_ppm least:int")},
-    columns("stage days:int visits:int"), ("stage",),
+    {"deal_states": table("deal_states").columns, "stages": STAGES, "params": columns("cutoff:instant least:int")},
+    columns("stage p50_days:int p75_days:int p90_days:int visits:int"), ("stage",),
 )  # fmt: skip
-"""Deal states to the age that a share of finished visits of each stage did not exceed."""
-FLAG_PARAMS = columns("cutoff:instant day:date period_end tracks_activity:bool tracks_contacts:bool tracks_next_step:bool")
-FLAG_RULES = columns("rule days:int times:int contacts:int percent_ppm")
-
-
-@lru_cache(maxsize=16)
-def flags(shape: Shape) -> Rule:
-    """Deals to inspection flags: one row per deal and rule that is broken."""
-    inputs = {name: table(name).columns for name in ("deal_states", "activities", "opportunity_contacts")}
-    inputs |= {
-        "subjects": columns("opportunity_id category"), "params": FLAG_PARAMS, "rules": FLAG_RULES, "stage_ages": STAGE_AGES.outputs,
-        "rule_categories": columns("rule category"), "quarters": columns("starts:date ends:date"),
-    }  # fmt: skip
-    outputs = columns("opportunity_id rule value:int other_value:int")
-    words = Shape(shape.measure).words("day")
-    return TypeRule(
-        f"flags_{'_'.join(shape.measure)}", "closedwon.forecast", "sql/flags.sql", inputs, outputs, ("opportunity_id", "rule"), words=words
-    )
+"""Deal states to the ages that half, three quarters and nine tenths of the finished visits of each stage did not exceed."""
 
 
 DEAL_CARD = columns(
@@ -397,40 +380,3 @@ def flow_own(moved: Iterable[Mapping[str, Any]], paths: Mapping[str, tuple[str, 
         for name in BUCKETS:
             into[name] += row[f"{name}_minor"] or 0
     return made
-
-
-def reason(rule: str, label: str, value: int | None, other: int | None) -> tuple[str, str]:
-    """A flag's words with its number, and why it is raised."""
-    days = f"{value} day{'' if value == 1 else 's'}"
-    match rule:
-        case "past_close_date":
-            return label, f"The close date passed {days} ago and the deal is still open."
-        case "no_activity":
-            return label, f"Nothing has happened on it for {days}."
-        case "pushed":
-            return f"{label} {value}×", f"Its close date moved into a later quarter {value} times" + (
-                f", by {other} days in all." if other else "."
-            )
-        case "old_in_stage":
-            return label, f"It has been in its stage for {days}; nine in ten deals leave it within {other}."
-        case "amount_cut":
-            cut = (value or 0) * 100 // other if other else 0
-            return label, f"Its amount fell by {cut} % lately."
-        case "closes_beyond_period":
-            return (
-                label,
-                f"It is in commit and closes {value} days after the period ends."
-                if value
-                else "It is in commit and closes right after the period.",
-            )
-        case "single_threaded":
-            return (
-                label,
-                "No contact is named on it."
-                if not value
-                else "Only one contact is named on it."
-                if value == 1
-                else f"Only {value} contacts are named on it.",
-            )
-        case _:
-            return label, "Nobody has written down what happens next."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from closedwon.base.errors import NotFound
 from closedwon.forecast.actions.board import Board
 from closedwon.forecast.policy import ForecastPolicy
+from closedwon.forecast.reading import book_in_force
 from closedwon.forecast.results import STEPS as SURE
 from closedwon.forecast.results import Fall, Flow
 from closedwon.forecast.rules import BUCKETS, SIGNS
@@ -180,5 +182,13 @@ def flag_counts(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, int]]
     counts: dict[str, int] = {}
     for row in rows:
         for item in row["flags"]:
-            counts[item.rule] = counts.get(item.rule, 0) + 1
-    return [(flag.rule, flag.label, counts[flag.rule]) for flag in policy().flags if flag.rule in counts]
+            counts[item.name] = counts.get(item.name, 0) + 1
+    book = book_in_force()
+    return [(flag.name, plain_label(flag.label), counts[flag.name]) for flag in (book.policy.active if book else ()) if flag.name in counts]
+
+
+def plain_label(label: str) -> str:
+    """A flag's label without the values that stand in it."""
+    from closedwon.forecast.flags import pieces
+
+    return re.sub(r"\s+", " ", "".join(piece.words for piece in pieces(label))).strip(" ×,:–-") or label

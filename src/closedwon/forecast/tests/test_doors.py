@@ -161,7 +161,7 @@ def test_flags_and_their_reasons(boss):
     raised = {row["opportunity_id"]: [flag.label for flag in row["flags"]] for row in page.rows}
     assert raised["d3"] == ["close date passed"]
     assert raised["d1"] == ["no next step"]
-    reason = next(flag for row in page.rows for flag in row["flags"] if flag.rule == "past_close_date").reason
+    reason = next(flag for row in page.rows for flag in row["flags"] if flag.name == "past_close_date").reason
     assert reason == "The close date passed 18 days ago and the deal is still open."
 
 

@@ -1,4 +1,4 @@
-/* How long deals have stayed in each stage: the age that the wanted share of finished visits did not exceed. */
+/* How long deals have stayed in each stage: the ages that half, three quarters and nine tenths of finished visits did not exceed. */
 WITH stages_of AS (
   SELECT
     s.opportunity_id,
@@ -45,11 +45,13 @@ WITH stages_of AS (
 )
 SELECT
   r.stage,
-  MIN(r.days) AS days,
+  MIN(CASE WHEN r.rank_no * 100 >= r.visits * 50 THEN r.days END) AS p50_days,
+  MIN(CASE WHEN r.rank_no * 100 >= r.visits * 75 THEN r.days END) AS p75_days,
+  MIN(CASE WHEN r.rank_no * 100 >= r.visits * 90 THEN r.days END) AS p90_days,
   MAX(r.visits) AS visits
 FROM ranked AS r
 CROSS JOIN params AS p
 WHERE
-  r.visits >= p.least AND r.rank_no * 1000000 >= r.visits * p.share_ppm
+  r.visits >= p.least
 GROUP BY
   r.stage
