@@ -35,6 +35,7 @@ __all__ = [
     "cases",
     "check",
     "check_all",
+    "come_out",
     "compare",
     "differs",
     "draft_of",
@@ -192,6 +193,18 @@ def run(key: str, text: str, given: str | None = None) -> list[CaseResult]:
     found = document(key)
     told = given if given is not None else cases(key)
     return run_cases(found.kind, text, told, found.cases_file) if told and found.has_cases else []
+
+
+def come_out(key: str, text: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Every step that a text comes to for what is given. Raises Invalid where the text is wrong or the case cannot be run."""
+    found = document(key)
+    value, problems = load_text(text, found.kind.model, found.file)
+    if problems or found.kind.run_case is None:
+        raise Invalid(f"The {key} policy cannot be run.", problems=problems, mend="Mend its mistakes first.")
+    try:
+        return found.kind.run_case(value, given)
+    except Exception as error:
+        raise Invalid(f"That case cannot be run: {error}.", mend="Look at what is given.") from error
 
 
 def save_draft(key: str, text: str, *, by: Actor, note: str = "") -> PolicyVersion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -51,5 +52,15 @@ def _run_case(found: PolicyKind, policy: Any, case: dict[str, Any]) -> CaseResul
     except Exception as error:  # noqa: BLE001 - whatever a case provokes is its result
         return CaseResult(name, passed=False, differences=(str(error),))
     wanted = case.get("expect", {})
-    wrong = [f"{step}: expected {value}, got {got.get(step)}" for step, value in wanted.items() if got.get(step) != value]
+    came = {step: plain(value) for step, value in got.items()}
+    wrong = [f"{step}: expected {value}, got {came.get(step)}" for step, value in wanted.items() if came.get(step) != value]
     return CaseResult(name, passed=not wrong and bool(wanted), differences=tuple(wrong) or (() if wanted else ("it expects nothing",)))
+
+
+def plain(value: Any) -> Any:
+    """A value as TOML can hold it: what a case expects is compared with this."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(one) for one in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
+    return value if value is None or isinstance(value, bool | int | float | str | Decimal) or hasattr(value, "isoformat") else str(value)

@@ -265,14 +265,14 @@ def _shown(page: _Page, text: str, *, press: str = "", failed: ClosedwonError | 
     context = {
         "doc": document(page.name), "nodes": nodes, "text": text, "only": page.only, "table": nodes[0].table if page.only else None,
         "expected": request.POST.get("expected", version.digest if version else ""), "version": version, "failed": failed,
-        "draft": actions.draft_of(page.name, by=page.by), "focus": _focus(press, nodes), "note": request.POST.get("note", ""),
+        "draft": actions.draft_of(page.name, by=page.by), "focus": focus_of(press, nodes), "note": request.POST.get("note", ""),
         "here": request.path, "names_json": json.dumps(page.form.offers), "functions": FUNCTIONS, **checked(page.name, text, page.by, page.all_nodes(text)),
     }  # fmt: skip
     part = press and request.headers.get("HX-Request")
     return render(request, "policies/form_body.html" if part else "policies/form.html", context, status=failed.status if failed else 200)
 
 
-def _focus(press: str, nodes: list[Node]) -> str:
+def focus_of(press: str, nodes: list[Node]) -> str:
     """The row that a button has just made, for the caret to go to."""
     verb, _, rest = press.partition(":")
     place, _, number = rest.partition(":")

@@ -11,10 +11,10 @@ from django.shortcuts import redirect, render
 from django.urls import include, path, register_converter
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from closedwon.base.errors import ClosedwonError, Invalid
+from closedwon.base.errors import ClosedwonError
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
-from closedwon.policies import actions, collection_pages, form_pages
+from closedwon.policies import actions, case_pages, collection_pages, form_pages
 from closedwon.policies.form_pages import checked
 from closedwon.policies.models import PolicyVersion
 from closedwon.policies.registry import document, kind, kinds
@@ -82,7 +82,7 @@ def policy(request: HttpRequest, name: str) -> HttpResponse:
         "doc": found, "version": version, "history": _history(name)[:50], "may_write": by.has(*actions.KEEPERS),
         "draft": actions.draft_of(name, by=by), "read": form_pages.read_nodes(name, version.text if version else ""), "lines": _lines(version.text if version else ""),
         "differs": actions.compare(version.text, disk or "") if version and differs else [],
-        "warnings": actions.warnings(name, version.text) if version else [], **_results(request, name, actions.cases(name) or "", by),
+        "warnings": actions.warnings(name, version.text) if version else [], **case_pages.results(request, name, actions.cases(name) or "", by),
         "preview": actions.preview(name, version.text, by=by) if version else None, "tables": actions.tables(name, version.text) if version else [],
     }  # fmt: skip
     return render(request, "policies/policy.html", context)
@@ -209,52 +209,6 @@ def _one_text(name: str, chosen: str, by: Actor) -> str:
     return found.text
 
 
-@require_http_methods(["GET", "POST"])
-def cases(request: HttpRequest, name: str) -> HttpResponse:
-    """The cases beside a policy: run them, change them."""
-    by = _reader(request)
-    found = document(name)
-    text = _text(request) if request.method == "POST" else actions.cases(name) or CASES
-    failed = None
-    if request.method == "POST":
-        try:
-            actions.save_cases(name, text, by=by)
-            messages.success(request, f"The cases are kept in policies/{found.cases_file}.")
-            return redirect("policies:cases", name=name)
-        except Invalid as error:
-            failed = error
-    context = {"doc": found, "text": text, "may_write": by.has(*actions.KEEPERS), "failed": failed, **_results(request, name, text, by)}
-    return render(request, "policies/cases.html", context, status=failed.status if failed else 200)
-
-
-CASES = """# Each case: what is given, and what every named step must come to, exactly.
-# [[case]]
-# name = "in words"
-# given = { }
-# expect = { }
-"""
-
-
-def _results(request: HttpRequest, name: str, text: str, by: Actor) -> dict[str, Any]:
-    """How the cases come out against the policy in force, or against the own draft where it is asked for."""
-    draft, version = actions.draft_of(name, by=by), actions.in_force(name)
-    use_draft = bool(draft) and (request.POST.get("against") or request.GET.get("against")) == "draft"
-    policy_text = draft.text if draft and use_draft else version.text if version else document(name).default_text() or ""
-    try:
-        results, trouble = actions.run(name, policy_text, text), None
-    except Invalid as error:
-        results, trouble = [], error
-    good = sum(item.passed for item in results)
-    return {"results": results, "trouble": trouble, "good": good, "bad": len(results) - good, "draft": draft, "use_draft": use_draft}
-
-
-@require_POST
-def run_cases(request: HttpRequest, name: str) -> HttpResponse:
-    """How the cases come out as they are being written; nothing is kept; for htmx."""
-    by = _reader(request)
-    return render(request, "policies/results.html", {"doc": document(name), **_results(request, name, _text(request), by)})
-
-
 @require_GET
 def schema(request: HttpRequest, name: str) -> HttpResponse:
     """The JSON Schema of a kind of policy, for editors."""
@@ -283,8 +237,9 @@ urlpatterns = [
                     path("<key:name>/table/<str:place>/check/", form_pages.check, name="table-check"),
                     path("<key:name>/table/<str:place>/file.<slug:ending>", form_pages.table_file, name="table-file"),
                     path("<key:name>/compare/", compare, name="compare"),
-                    path("<key:name>/cases/", cases, name="cases"),
-                    path("<key:name>/cases/run/", run_cases, name="run-cases"),
+                    path("<key:name>/cases/", case_pages.cases, name="cases"),
+                    path("<key:name>/cases/form/", case_pages.form, name="cases-form"),
+                    path("<key:name>/cases/run/", case_pages.run, name="run-cases"),
                     path("<key:name>/schema.json", schema, name="schema"),
                     path("<key:name>/versions/<int:number>/", one_version, name="version"),
                 ],

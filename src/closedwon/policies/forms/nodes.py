@@ -257,9 +257,10 @@ def _row(made: Node, inner: Schema, form: Form, value: Any, at: int, place: Plac
 
 
 def _pairs(made: Node, schema: Schema, form: Form, value: Any, place: Place) -> None:
-    del schema, form
+    made.help = made.help or first_line(shape.value_schema(schema, form.root).get("description", ""))
     for at, (key, one) in enumerate(value.items() if value is not MISSING else ()):
-        made.rows.append(Node("pair", shape.joined(made.path, at), key, value=show(one), at=at, place=".".join(map(str, (*place, key)))))
+        pair = Node("pair", shape.joined(made.path, at), key, value=shape.show_any(one), at=at, place=".".join(map(str, (*place, key))))
+        made.rows.append(pair)
 
 
 def _table(made: Node, schema: Schema, form: Form, value: Any, place: Place) -> None:

@@ -198,6 +198,10 @@ def _named(inner: Schema, reading: _Reading, before: Any, path: str) -> Any:
     return made if made or before is not MISSING else MISSING
 
 
+def _pair(kind: str, given: str, like: Any) -> Any:
+    return shape.any_value(given, like) if kind == "any" or given[:1] in {"[", "{"} else scalar(kind, given)
+
+
 def _free(name: str, taken: Mapping[str, Any]) -> str:
     """The name, or one like it that no other entry has."""
     return name if name not in taken else next(one for one in (f"{name}-{n}" for n in range(2, MOST_ROWS + 3)) if one not in taken)
@@ -212,5 +216,7 @@ def _pairs(inner: Schema, reading: _Reading, before: Any, path: str) -> Any:
         key = _free(str(reading.posted.get(f"{path}.{at}.key", "")).strip(), made)
         value = str(reading.posted.get(f"{path}.{at}.value", "")).replace("\r\n", "\n").strip()
         if key:
-            made[key] = old[key] if key in old and show(old[key]) == value else scalar(kind_of(inner, reading.root), value)
+            made[key] = (
+                old[key] if key in old and shape.show_any(old[key]) == value else _pair(kind_of(inner, reading.root), value, old.get(key))
+            )
     return made if made or before is not MISSING else MISSING

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from closedwon.policies.schema import resolved
-from closedwon.policies.tomltext import MISSING
+from closedwon.policies.tomltext import MISSING, item_of
 
 WIDE = 7
 """A list of objects with more fields than this is a pile of cards instead of a grid."""
@@ -17,11 +19,11 @@ Schema = dict[str, Any]
 Posted = Any
 """What a page posts: a QueryDict, or anything like it."""
 
-SCALARS = frozenset({"text", "number", "percent", "money", "date", "choice", "yesno", "formula", "document", "row", "scalar"})
+SCALARS = frozenset({"text", "number", "percent", "money", "date", "choice", "yesno", "formula", "document", "row", "scalar", "any"})
 """Kinds that are one input."""
-CELLS = SCALARS - {"formula"}
+CELLS = SCALARS - {"formula", "any"}
 """Kinds that fit into a cell of a grid."""
-FORMATS = {"decision-table": "table"} | {name: name for name in ("percent", "money", "date", "formula", "document", "row")}
+FORMATS = {"decision-table": "table"} | {name: name for name in ("percent", "money", "date", "formula", "document", "row", "any")}
 
 
 def kind_of(schema: Schema, root: Schema) -> str:
@@ -135,7 +137,7 @@ def fits(kind: str, value: Any) -> bool:
         plain = [one for item in value for one in (item if isinstance(item, list) else [item])] if isinstance(value, list) else [None]
         return all(isinstance(one, str) and not set(one) & {",", "\n"} for one in plain)
     if kind in {"object", "pairs", "table", "union"}:
-        return isinstance(value, dict) and (kind != "pairs" or not any(isinstance(one, dict | list) for one in value.values()))
+        return isinstance(value, dict)
     if kind == "named":
         return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
     return not isinstance(value, dict | list)
@@ -170,6 +172,23 @@ def scalar(kind: str, given: str) -> Any:
     except (ValueError, ArithmeticError):
         return given
     return given
+
+
+def show_any(value: Any) -> str:
+    """A value as one line of text: lists and mappings as TOML, anything else as an input shows it."""
+    return item_of(value, inline=True).as_string() if isinstance(value, dict | list) else show(value)
+
+
+def any_value(given: str, like: Any = MISSING) -> Any:
+    """The value that a line of text means: of the kind that it was, else a list, mapping, number, day, yes or no, or the text itself."""
+    if given[:1] in {"[", "{"}:
+        try:
+            return tomllib.loads(f"value = {given}", parse_float=Decimal)["value"]
+        except tomllib.TOMLDecodeError:
+            return given
+    if isinstance(like, str) and given not in {"yes", "no"}:
+        return given
+    return scalar("date", given) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", given) else scalar("scalar", given)
 
 
 def joined(path: str, name: str | int) -> str:

@@ -16,7 +16,7 @@
     form.querySelectorAll(".policy-error").forEach((one) => one.remove());
     form.querySelectorAll("[aria-invalid]").forEach((one) => { one.removeAttribute("aria-invalid"); one.removeAttribute("aria-describedby"); });
     form.querySelectorAll(".policy-bad, .policy-wrong").forEach((one) => one.classList.remove("policy-bad", "policy-wrong"));
-    const fields = JSON.parse(document.getElementById("checked")?.dataset.fields || "{}");
+    const fields = JSON.parse(document.querySelector("#checked, #results")?.dataset.fields || "{}");
     Object.entries(fields).forEach(([path, said], at) => {
       const found = nearest(path), group = found.group;
       if (!group) return;
