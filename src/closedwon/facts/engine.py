@@ -238,6 +238,14 @@ def write(rule: Rule, inputs: Mapping[str, Input], store: Store, name: str, *, t
     return engine().write(rule, inputs, store, name, txn=txn)
 
 
+def spark_rows(sql: str, inputs: Mapping[str, pa.Table] | None = None) -> list[tuple[Any, ...]]:
+    """The rows of a SELECT that the product itself put together, on Spark, over tables by name; none by default."""
+    spark = _spark()
+    for name, given in (inputs or {}).items():
+        spark.createDataFrame(given).createOrReplaceTempView(name)
+    return [tuple(row) for row in spark.sql(sql).collect()]
+
+
 def query_table(sql: str, inputs: Mapping[str, Input], columns: Any = ()) -> pa.Table:
     """The result of a SELECT that the product itself put together from checked names, on DuckDB, as Arrow."""
     with cursor() as con, failures("this query"):

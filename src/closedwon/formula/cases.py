@@ -12,6 +12,7 @@ from typing import Any
 
 from closedwon.base.errors import Invalid
 from closedwon.formula.formula import BLANKS, Formula, compile  # noqa: A004
+from closedwon.formula.sql.dialect import Dialect, dialect_of
 from closedwon.formula.types import WIDE, Type, number, type_of
 from closedwon.formula.values import decimal_of, exact_digits
 
@@ -108,15 +109,14 @@ def _type(kind: str, values: list[Any]) -> Type:
     return type_of(kind)
 
 
-def _sql_value(value: Any, kind: Type) -> str:
+def _sql_value(value: Any, kind: Type, dialect: Dialect) -> str:
     if value is None:
         inner = "NULL"
     elif isinstance(value, bool):
         inner = str(value).upper()
     else:
-        inner = "'" + (f"{value:f}" if isinstance(value, Decimal) else str(value)).replace("'", "''") + "'"
-    named = {"text": "VARCHAR", "yes/no": "BOOLEAN", "date": "DATE", "datetime": "TIMESTAMP"}
-    return f"CAST({inner} AS {named.get(kind.kind) or f'DECIMAL({kind.whole + kind.scale},{kind.scale})'})"
+        inner = dialect.text(f"{value:f}" if isinstance(value, Decimal) else str(value))
+    return f"CAST({inner} AS {f'DECIMAL({kind.whole + kind.scale},{kind.scale})' if kind.numeric else dialect.physical(kind)})"
 
 
 def matches(result: Any, error: str | None, expected: str | None, case: Mapping[str, Any]) -> bool:
@@ -204,16 +204,22 @@ class Run:
         problem = str(formula.problems[0]) if formula.problems else None
         found: list[tuple[Any, ...]] = []
         if not problem and self.execute:
-            columns = list(types.items())
+            columns, dialect = list(types.items()), dialect_of(tally.engine)
             lines = [
                 "SELECT "
                 + ", ".join(
-                    [f"{at} AS _row", *(f'{_sql_value(value, kind)} AS "{name}"' for value, (name, kind) in zip(row, columns, strict=True))]
+                    [
+                        f"{at} AS _row",
+                        *(
+                            f"{_sql_value(value, kind, dialect)} AS {dialect.name(name)}"
+                            for value, (name, kind) in zip(row, columns, strict=True)
+                        ),
+                    ]
                 )
                 for at, row in enumerate(rows)
             ]
-            sql = formula.sql("duckdb", blank=blank, source="cases_", keep=("_row",))
             try:
+                sql = formula.sql(tally.engine, blank=blank, source="cases_", keep=("_row",))
                 found = sorted(self.execute(f"WITH cases_ AS ({' UNION ALL '.join(lines)}) {sql}"), key=lambda row: row[0])
             except Exception as error:  # noqa: BLE001  an engine's refusal is a failed case with its words
                 problem = str(error).splitlines()[0]

@@ -205,7 +205,8 @@ class Forms:
         value = self.exact(value)
         if decimals >= value.type.scale:
             return value
-        kind = replace(number(value.type.whole + 1, max(decimals, 0)), kind=value.type.kind, currency=value.type.currency)
+        whole = max(value.type.whole + 1, 1 - decimals)
+        kind = replace(number(whole, max(decimals, 0)), kind=value.type.kind, currency=value.type.currency)
         return Node("round", (value,), kind, span, (mode, decimals))
 
     def form_mround(self, tree: Tree) -> Node:

@@ -16,7 +16,12 @@ NO_TIME = "there is no such time"
 RANGE = "the date is outside the years 1 to 9999"
 DAY_MS = 86_400_000
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  moments are UTC without a zone inside formulas
-_MOMENT = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})[ T](\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.]\d{1,6})?Z?\s*", re.ASCII)
+SPACE = "[ \\t\\r\\n]*"
+"""What may stand around a day or a moment."""
+_DAY = re.compile(rf"{SPACE}(\d{{4}})-(\d{{1,2}})-(\d{{1,2}}){SPACE}", re.ASCII)
+_MOMENT = re.compile(
+    rf"{SPACE}(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})[ T](\d{{1,2}}):(\d{{1,2}}):(\d{{1,2}})(?:[.]\d{{1,6}})?Z?{SPACE}", re.ASCII
+)
 _TIME = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(?:[.](\d{3}))?", re.ASCII)
 
 
@@ -30,7 +35,7 @@ def make_date(year: int, month: int, day: int) -> date:
 
 def read_date(text: str) -> date:
     """The day of a text. Raises Fault."""
-    found = re.fullmatch(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})\s*", text, re.ASCII)
+    found = _DAY.fullmatch(text)
     if not found:
         raise Fault(NO_DATE)
     return make_date(int(found[1]), int(found[2]), int(found[3]))
@@ -128,11 +133,15 @@ def show_moment(value: datetime) -> str:
 _PADDED = "lpad(CAST({0} AS VARCHAR), 4, '0') || '-' || lpad(CAST({1} AS VARCHAR), 2, '0') || '-' || lpad(CAST({2} AS VARCHAR), 2, '0')"
 _DATE_SQL = f"CASE WHEN {{0}} BETWEEN 1 AND 9999 AND {{1}} BETWEEN 1 AND 12 AND {{2}} BETWEEN 1 AND 31 THEN TRY_CAST({_PADDED} AS DATE) END"
 _PART = "regexp_extract({0}, '([0-9]{{4}})-([0-9]{{1,2}})-([0-9]{{1,2}})(?:[ T]([0-9]{{1,2}}):([0-9]{{1,2}}):([0-9]{{1,2}}))?', %d)"
-_READ_DATE = "CASE WHEN regexp_full_match({0}, '\\s*[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}\\s*') AND substr(trim({0}), 1, 4) <> '0000' THEN TRY_CAST(" + " || '-' || ".join(
+_READ_DATE = "CASE WHEN regexp_full_match({0}, '" + SPACE + "[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}" + SPACE + "') AND regexp_extract({0}, '([0-9]{{4}})-', 1) <> '0000' THEN TRY_CAST(" + " || '-' || ".join(
     f"lpad({_PART % at}, {width}, '0')" for at, width in ((1, 4), (2, 2), (3, 2))
 ) + " AS DATE) END"  # fmt: skip
 _READ_MOMENT = (
-    "CASE WHEN regexp_full_match({0}, '\\s*[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}[ T]([0-1]?[0-9]|2[0-3]):[0-5]?[0-9]:[0-5]?[0-9]([.][0-9]{{1,6}})?Z?\\s*') AND substr(trim({0}), 1, 4) <> '0000' THEN TRY_CAST("
+    "CASE WHEN regexp_full_match({0}, '"
+    + SPACE
+    + "[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}[ T]([0-1]?[0-9]|2[0-3]):[0-5]?[0-9]:[0-5]?[0-9]([.][0-9]{{1,6}})?Z?"
+    + SPACE
+    + "') AND regexp_extract({0}, '([0-9]{{4}})-', 1) <> '0000' THEN TRY_CAST("
     + " || '-' || ".join(f"lpad({_PART % at}, {width}, '0')" for at, width in ((1, 4), (2, 2), (3, 2)))
     + " || ' ' || "
     + " || ':' || ".join(f"lpad({_PART % at}, 2, '0')" for at in (4, 5, 6))
@@ -150,7 +159,7 @@ def spark_text(text: str) -> str:
     """A template for Spark: its texts escape the backslash, and it tests a part of a text where DuckDB tests the whole."""
     text = re.sub(
         r"regexp_full_match\((\{\d\}), '((?:[^'])*)'\)",
-        lambda found: f"({found[1]} RLIKE '^(?:" + found[2].replace("\\", "\\\\") + ")$')",
+        lambda found: f"({found[1]} RLIKE '^(?:" + found[2].replace("\\", "\\\\") + ")\\\\z')",
         text,
     )
     for ours, theirs in (("strpos(", "instr("), ("VARCHAR", "STRING"), (" AS TIMESTAMP)", " AS TIMESTAMP_NTZ)"), (" // ", " DIV ")):
@@ -185,6 +194,15 @@ def _div(text: str) -> str:
     return text.replace(" // ", " DIV ").replace("VARCHAR", "STRING")
 
 
+_MICROS_SPARK = (
+    "CAST(datediff(CAST({0} AS DATE), DATE '1970-01-01') AS BIGINT) * 86400000000L"
+    " + hour({0}) * 3600000000L + minute({0}) * 60000000L + CAST(extract(SECOND FROM {0}) * 1000000BD AS BIGINT)"
+)
+_FROM_MICROS_SPARK = (
+    "CASE WHEN {0} BETWEEN -62135596800000000L AND 253402300799999999L THEN"
+    " CAST(date_add(DATE '1970-01-01', CAST(({0} - pmod({0}, 86400000000L)) DIV 86400000000L AS INT)) AS TIMESTAMP_NTZ)"
+    " + make_dt_interval(0, 0, 0, CAST(pmod({0}, 86400000000L) * 0.000001BD AS DECIMAL(18,6))) END"
+)
 G = "Date and time"
 _INT8 = number(8)
 FUNCTIONS = [
@@ -202,8 +220,8 @@ FUNCTIONS = [
     Function("MILLISECOND", "time value", "number", "The millisecond of a time.", 'MILLISECOND(TIMEVALUE("10:40:55.666"))', "666", G, lambda value: value % 1000, "{0} % 1000", type=_INT8),
     Function("_DAYS", "date value", "number", "", "", "", "", lambda value: value.toordinal() - 719_163, "CAST({0} - DATE '1970-01-01' AS BIGINT)", "CAST(datediff({0}, DATE '1970-01-01') AS BIGINT)", type=_INT8),
     Function("_FROM_DAYS", "int value", "date", "", "", "", "", from_days, "CASE WHEN {0} BETWEEN -719162 AND 2932896 THEN DATE '1970-01-01' + CAST({0} AS INTEGER) END", "CASE WHEN {0} BETWEEN -719162 AND 2932896 THEN date_add(DATE '1970-01-01', CAST({0} AS INTEGER)) END", (("NOT ({0} BETWEEN -719162 AND 2932896)", RANGE),), type=DATE),
-    Function("_MICROS", "datetime value", "number", "", "", "", "", micros, "epoch_us({0})", "unix_micros(CAST({0} AS TIMESTAMP_LTZ))", type=number(18)),
-    Function("_FROM_MICROS", "int value", "datetime", "", "", "", "", from_micros, "CASE WHEN {0} BETWEEN -62135596800000000 AND 253402300799999999 THEN make_timestamp({0}) END", "CASE WHEN {0} BETWEEN -62135596800000000 AND 253402300799999999 THEN CAST(timestamp_micros({0}) AS TIMESTAMP_NTZ) END", (("NOT ({0} BETWEEN -62135596800000000 AND 253402300799999999)", RANGE),), type=DATETIME),
+    Function("_MICROS", "datetime value", "number", "", "", "", "", micros, "epoch_us({0})", _MICROS_SPARK, type=number(18)),
+    Function("_FROM_MICROS", "int value", "datetime", "", "", "", "", from_micros, "CASE WHEN {0} BETWEEN -62135596800000000 AND 253402300799999999 THEN make_timestamp({0}) END", _FROM_MICROS_SPARK, (("NOT ({0} BETWEEN -62135596800000000 AND 253402300799999999)", RANGE),), type=DATETIME),
     Function("_MS", "time value", "number", "", "", "", "", int, "{0}", type=_INT8),
     Function("_FROM_MS", "int value", "time", "", "", "", "", _from_ms, "{0}", refuse=(("NOT ({0} BETWEEN 0 AND 86399999)", NO_TIME),), type=TIME),
     Function("_DAY_OF", "datetime value", "date", "", "", "", "", lambda value: value.date(), "CAST({0} AS DATE)", type=DATE),
@@ -216,7 +234,7 @@ FUNCTIONS = [
     Function("_WHOLE_MONTHS", "date from, date to", "number", "", "", "", "", whole_months, _ORDERED, type=_INT8),
     Function("_DAYS_360", "date from, date to", "number", "", "", "", "", days_360, _D360, type=_INT8),
     Function("_DURATION", "int seconds, int days", "text", "", "", "", "", _duration, _HMS, _div(_HMS), type=TEXT),
-    Function("_SHOW_DATE", "date value", "text", "", "", "", "", lambda value: value.isoformat(), "strftime({0}, '%Y-%m-%d')", "date_format({0}, 'yyyy-MM-dd')", type=TEXT),
-    Function("_SHOW_MOMENT", "datetime value", "text", "", "", "", "", show_moment, "lpad(strftime({0}, '%Y-%m-%d %H:%M:%S'), 19, '0') || 'Z'", "concat(date_format({0}, 'yyyy-MM-dd HH:mm:ss'), 'Z')", type=TEXT),
+    Function("_SHOW_DATE", "date value", "text", "", "", "", "", lambda value: value.isoformat(), "strftime({0}, '%Y-%m-%d')", "CAST({0} AS STRING)", type=TEXT),
+    Function("_SHOW_MOMENT", "datetime value", "text", "", "", "", "", show_moment, "lpad(strftime({0}, '%Y-%m-%d %H:%M:%S'), 19, '0') || 'Z'", "concat(left(CAST({0} AS STRING), 19), 'Z')", type=TEXT),
     Function("_SHOW_TIME", "time value", "text", "", "", "", "", show_time, "lpad(CAST({0} // 3600000 AS VARCHAR), 2, '0') || ':' || lpad(CAST({0} // 60000 % 60 AS VARCHAR), 2, '0') || ':' || lpad(CAST({0} // 1000 % 60 AS VARCHAR), 2, '0') || '.' || lpad(CAST({0} % 1000 AS VARCHAR), 3, '0')", "concat(lpad(CAST({0} DIV 3600000 AS STRING), 2, '0'), ':', lpad(CAST(({0} DIV 60000) % 60 AS STRING), 2, '0'), ':', lpad(CAST(({0} DIV 1000) % 60 AS STRING), 2, '0'), '.', lpad(CAST({0} % 1000 AS STRING), 3, '0'))", type=TEXT),
 ]  # fmt: skip

@@ -24,18 +24,19 @@ def number_like(text: str) -> bool:
 
 
 def upper(text: str) -> str:
-    """Upper case, letter by letter as the engines do it; ß becomes SS."""
-    return "".join(big if len(big := sign.upper()) == 1 else sign for sign in text.replace("ß", "SS"))
+    """Upper case, letter by letter as the engines do it; ß becomes SS, a letter that would become two stays or gets its title form."""
+    return "".join(next((big for big in (sign.upper(), sign.title()) if len(big) == 1), sign) for sign in text.replace("ß", "SS"))
 
 
 def lower(text: str) -> str:
     """Lower case, letter by letter as the engines do it."""
-    return "".join(small if len(small := sign.lower()) == 1 else sign for sign in text)
+    return "".join(small if len(small := sign.lower()) == 1 else sign for sign in text.replace("İ", "i"))
 
 
 def initcap(text: str) -> str:
     """The first letter of each word large, the others small; letters and digits make words."""
-    return "".join(upper(part[:1]) + lower(part[1:]) if part[:1].isalnum() else part for part in re.findall(r"[^\W_]+|[\W_]+", text))
+    parts: list[str] = re2.findall(r"[\p{L}\p{Nd}]+|[^\p{L}\p{Nd}]+", text)
+    return "".join(upper(part[:1]) + lower(part[1:]) for part in parts)
 
 
 @lru_cache(maxsize=256)
@@ -113,6 +114,14 @@ def _includes(values: str, wanted: str) -> bool:
     return wanted in [part.strip(" ") for part in values.split(";")]
 
 
+def _each(change: str, text: str) -> str:
+    """A text in capital or small letters on Spark, letter by letter where it is more than ASCII: a letter never becomes two."""
+    forms = ("upper", "initcap") if change == "upper" else ("lower",)
+    arms = " ".join(f"WHEN length({form}(c)) = 1 THEN {form}(c)" for form in forms)
+    letters = f"array_join(transform(split({text}, ''), c -> CASE {arms} ELSE c END), '')"
+    return f"CASE WHEN length({text}) = octet_length({text}) THEN {change}({text}) ELSE {letters} END"
+
+
 _TOO_LONG = (("{1} > 100000", LONG),)
 _SUBSTITUTED = "length({0}) + (length({0}) - length(replace({0}, {1}, ''))) // greatest(length({1}), 1) * length({2}) > 100000"
 FUNCTIONS = [
@@ -122,11 +131,11 @@ FUNCTIONS = [
     Function("MID", "text text, count start, count count", "text", "Characters from a position on.", 'MID("closed", 2, 3)', "los", "Text", _mid, "substr({0}, greatest({1}, 1), greatest({2}, 0))", type=TEXT),
     Function("SUBSTR", "text text, count start, count count?", "text", "As MID; a negative start counts from the end.", 'SUBSTR("closed", -2, 2)', "ed", "Text", _substr,
              "CASE WHEN {1} < 0 AND -{1} > length({0}) THEN '' WHEN {1} < 0 THEN substr({0}, length({0}) + {1} + 1, greatest({2}, 0)) ELSE substr({0}, greatest({1}, 1), greatest({2}, 0)) END", fills=("", 0, LONGEST), type=TEXT),
-    Function("UPPER", "text text", "text", "In capital letters.", 'UPPER("won")', "WON", "Text", upper, "upper(replace({0}, 'ß', 'SS'))", type=TEXT),
-    Function("LOWER", "text text", "text", "In small letters.", 'LOWER("WON")', "won", "Text", lower, "lower({0})", type=TEXT),
+    Function("UPPER", "text text", "text", "In capital letters.", 'UPPER("won")', "WON", "Text", upper, "upper(replace({0}, 'ß', 'SS'))", _each("upper", "replace({0}, 'ß', 'SS')"), type=TEXT),
+    Function("LOWER", "text text", "text", "In small letters.", 'LOWER("WON")', "won", "Text", lower, "lower({0})", _each("lower", "replace({0}, 'İ', 'i')"), type=TEXT),
     Function("INITCAP", "text text", "text", "Every word with a capital letter.", 'INITCAP("new york")', "New York", "Text", initcap,
              "array_to_string(list_transform(regexp_extract_all({0}, '[\\p{{L}}\\p{{Nd}}]+|[^\\p{{L}}\\p{{Nd}}]+'), lambda w: upper(replace(substr(w, 1, 1), 'ß', 'SS')) || lower(substr(w, 2))), '')",
-             "array_join(transform(regexp_extract_all({0}, '([\\\\p{{L}}\\\\p{{Nd}}]+|[^\\\\p{{L}}\\\\p{{Nd}}]+)', 1), w -> concat(upper(replace(substr(w, 1, 1), 'ß', 'SS')), lower(substr(w, 2)))), '')", type=TEXT),
+             "array_join(transform(regexp_extract_all({0}, '([\\\\p{{L}}\\\\p{{Nd}}]+|[^\\\\p{{L}}\\\\p{{Nd}}]+)', 1), w -> concat(" + _each("upper", "replace(substr(w, 1, 1), 'ß', 'SS')") + ", " + _each("lower", "replace(substr(w, 2), 'İ', 'i')") + ")), '')", type=TEXT),
     Function("TRIM", "text text", "text", "Without spaces, tabs and line ends around it.", 'TRIM("  won ")', "won", "Text", lambda text: text.strip(" \t\r\n"),
              "trim({0}, ' ' || chr(9) || chr(10) || chr(13))", "trim(BOTH concat(' ', chr(9), chr(10), chr(13)) FROM {0})", type=TEXT),
     Function("LPAD", "text text, count length, text pad?", "text", "Filled up on the left, or cut, to a length.", 'LPAD("7", 3, "0")', "007", "Text", _lpad, "CASE WHEN {1} > 0 THEN lpad({0}, CAST(least({1}, 100000) AS INTEGER), {2}) ELSE '' END", refuse=_TOO_LONG, fills=("", 0, " "), type=TEXT),
@@ -143,6 +152,6 @@ FUNCTIONS = [
              (("TRY(regexp_full_match('', {1})) IS NULL", "the regular expression is not valid"),), strict=False, fills=("", ""), type=YESNO),
     Function("LIKE", "text text, text pattern", "yes/no", "Whether the text is like the pattern, in which % stands for any characters and _ for one.", 'LIKE("closed", "cl%")', "true", "Text", like, "TRY({0} LIKE {1} ESCAPE '\\')", "{0} LIKE {1} ESCAPE '\\\\'",
              (("regexp_matches({1}, '(^|[^\\\\])(\\\\\\\\)*\\\\$')", HANGING),), strict=False, fills=("", ""), type=YESNO),
-    Function("ISNUMBER", "text text", "yes/no", "Whether VALUE would take the text.", 'ISNUMBER("12x")', "false", "Text", number_like, f"regexp_full_match({{0}}, '{NUMBER.replace('{', '{{').replace('}', '}}')}')", f"{{0}} RLIKE '^(?:{NUMBER.replace('{', '{{').replace('}', '}}')})$'", strict=False, fills=("",), type=YESNO),
+    Function("ISNUMBER", "text text", "yes/no", "Whether VALUE would take the text.", 'ISNUMBER("12x")', "false", "Text", number_like, f"regexp_full_match({{0}}, '{NUMBER.replace('{', '{{').replace('}', '}}')}')", f"{{0}} RLIKE '^(?:{NUMBER.replace('{', '{{').replace('}', '}}')})\\\\z'", strict=False, fills=("",), type=YESNO),
     Function("BR", "", "text", "A line end.", "LEN(BR())", "1", "Text", lambda: "\n", "chr(10)", type=TEXT),
 ]  # fmt: skip

@@ -31,13 +31,14 @@ class Calls(Core):
         return Sql(self.dialect.unscaled(fitted, node.type), self.errors(made.error, bad))
 
     def _show(self, node: Node) -> Sql:
-        made, scale = self.atom(node.args[0]), node.args[0].type.scale
+        made, kind = self.atom(node.args[0]), node.args[0].type
+        scale = kind.scale
         if scale == 0:
             return Sql(f"CAST({made.value} AS {self.dialect.string})", made.error)
-        digits = self.bind(f"CAST(abs({made.value}) AS {self.dialect.string})")
+        digits = self.bind(f"CAST({self.absolute(made.value, kind)} AS {self.dialect.string})")
         padded = self.bind(f"CASE WHEN length({digits}) > {scale} THEN {digits} ELSE lpad({digits}, {scale + 1}, '0') END")
         cut = f"substr({padded}, 1, length({padded}) - {scale}) || '.' || substr({padded}, length({padded}) - {scale} + 1)"
-        return Sql(f"(CASE WHEN {made.value} < 0 THEN '-' ELSE '' END || {self.dialect.trimmed(cut)})", made.error)
+        return Sql(f"(CASE WHEN {made.value} < {self.zero(kind)} THEN '-' ELSE '' END || {self.dialect.trimmed(cut)})", made.error)
 
     def _call(self, node: Node) -> Sql:
         function: Function = node.data

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 
 from closedwon.base.errors import Invalid
 from closedwon.formula.nodes import Node
-from closedwon.formula.sql.dialect import Dialect, Spark
+from closedwon.formula.sql.dialect import dialect_of, small
 from closedwon.formula.types import Type
 
 MOST_SQL = 400_000
-_SIMPLE = re.compile(r"""_cw\d+|_in\d+\._cw\d+|"[^"]*"|`[^`]*`|\d+|\(-\d+\)|'[^']{0,30}'|NULL|TRUE|FALSE""")
+MOST_LEVELS = 40
+"""Of SELECTs inside each other on Spark, whose analyzer needs a round or two for each and gives up after 100."""
+_NAME = r"_cw\d+|_in\d+\._cw\d+"
+_SIMPLE = re.compile(
+    rf"""{_NAME}|"[^"]*"|`[^`]*`|\d+L?|\(-\d+L?\)|'[^']{{0,30}}'|NULL|TRUE|FALSE|CAST\((?:{_NAME}|-?\d+BD) AS [A-Z]+(?:\(38,0\))?\)"""
+)
 _STEP = re.compile(r"\b_cw(\d+)\b")
 
 
@@ -52,10 +57,8 @@ class Core:
     """Writes one formula for one dialect."""
 
     def __init__(self, dialect: str, *, zero: bool) -> None:
-        if dialect not in {"duckdb", "spark"}:
-            raise Invalid(f"There is no SQL dialect {dialect!r}.", mend="Write duckdb or spark.")
-        self.dialect = Spark() if dialect == "spark" else Dialect()
-        self.zero = zero
+        self.dialect = dialect_of(dialect)
+        self.blank_is_zero = zero
         self.steps = Steps()
         self.count = 0
 
@@ -64,6 +67,15 @@ class Core:
         if len(text) > MOST_SQL:
             raise Invalid("The formula's SQL gets too long.", mend="Split the formula into steps.")
         return text
+
+    def levels(self, most: int = MOST_LEVELS) -> list[dict[str, str]]:
+        """The named parts, level by level. Raises Invalid where Spark would give up on so many."""
+        made = self.steps.each()
+        if self.dialect.spark and len(made) > most:
+            raise Invalid(
+                f"The formula needs {len(made)} steps inside each other, and Spark takes {most}.", mend="Split the formula into steps."
+            )
+        return made
 
     def bind(self, sql: str) -> str:
         """A short name for an expression: a column of an inner SELECT, or inside rows a name within the row."""
@@ -103,6 +115,14 @@ class Core:
     def fault(self, test: str, message: str) -> str:
         """An error where a test holds."""
         return f"CASE WHEN {test} THEN {self.dialect.text(message)} END"
+
+    def absolute(self, sql: str, kind: Type) -> str:
+        """A number without its sign."""
+        return self.dialect.absolute(self.bind(sql), kind)
+
+    def zero(self, kind: Type) -> str:
+        """The 0 of a type."""
+        return "0" if kind.approx else self.dialect.number(0, wide=not small(kind))
 
     def physical(self, kind: Type) -> str:
         """The column type that holds a type's values."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from closedwon.base.errors import Invalid
 from closedwon.formula.functions_date import spark_text
 from closedwon.formula.types import MOST, Type
 
@@ -34,8 +35,8 @@ def small(kind: Type) -> bool:
 
 
 def long(sql: str) -> str:
-    """A whole number as 64 bits: literals are of 32, and their products overflow."""
-    return f"CAST({sql} AS BIGINT)" if _INTEGER.fullmatch(sql) else sql
+    """A whole number as 64 bits: constants are of 32, and their products overflow."""
+    return f"CAST({sql} AS BIGINT)"
 
 
 class Dialect:
@@ -70,9 +71,15 @@ class Dialect:
         """A whole number as 128 bits."""
         return f"CAST({sql} AS {self.huge})" if small(kind) or _INTEGER.fullmatch(sql) else sql
 
+    def number(self, value: int, *, wide: bool = True) -> str:  # noqa: ARG002  Spark needs the width
+        """A constant of 128 or of 64 bits."""
+        if abs(value) >= 10**18:
+            return f"CAST('{value}' AS {self.huge})"
+        return str(value) if value >= 0 else f"({value})"
+
     def power(self, exponent: int) -> str:
-        """A power of ten."""
-        return str(10**exponent) if exponent <= 18 else f"CAST('{10**exponent}' AS {self.huge})"
+        """A power of ten in 128 bits."""
+        return self.number(10**exponent)
 
     def tried(self, left: str, sign: str, right: str) -> str:
         """A reckoning in 128 bits with NULL in place of a failure."""
@@ -85,6 +92,14 @@ class Dialect:
     def has_digits(self, name: str, digits: int) -> str:
         """Whether a number has more than so many digits."""
         return f"abs({name}) >= {self.power(digits)}"
+
+    def negated(self, sql: str, kind: Type) -> str:  # noqa: ARG002  Spark needs the type
+        """A number with the other sign."""
+        return f"(-{sql})"
+
+    def absolute(self, name: str, kind: Type) -> str:  # noqa: ARG002  Spark needs the type
+        """A number without its sign."""
+        return f"abs({name})"
 
     def over(self, value: str, exponent: int, digits: int) -> str:  # noqa: ARG002  Spark needs the digits
         """A number that is not negative and has at most so many digits, divided by a power of ten, without the rest."""
@@ -185,6 +200,12 @@ class Spark(Dialect):
     size = "array_size"
     same = "<=>"
 
+    def number(self, value: int, *, wide: bool = True) -> str:
+        """A constant of 128 or of 64 bits. Types that match spare Spark's analyzer, which gives up after 100 rounds."""
+        if wide or abs(value) >= 10**18:
+            return f"CAST({value}BD AS {self.huge})"
+        return f"{value}L" if value >= 0 else f"({value}L)"
+
     def name(self, name: str) -> str:
         """A name as a quoted identifier."""
         return "`" + name.replace("`", "``") + "`"
@@ -207,16 +228,26 @@ class Spark(Dialect):
 
     def has_digits(self, name: str, digits: int) -> str:
         """Whether a number has more than so many digits."""
-        return f"abs({name}) >= {self.power(digits)}" if digits < MOST else "FALSE"
+        return f"({name} >= {self.power(digits)} OR {name} <= -{self.power(digits)})" if digits < MOST else "FALSE"
+
+    def negated(self, sql: str, kind: Type) -> str:
+        """A number with the other sign; Spark's own minus rounds decimals after 34 digits."""
+        return f"(-{sql})" if kind.approx or small(kind) else f"({self.number(0)} - {sql})"
+
+    def absolute(self, name: str, kind: Type) -> str:
+        """A number without its sign; Spark's own abs rounds decimals after 34 digits."""
+        if kind.approx or small(kind):
+            return f"abs({name})"
+        return f"(CASE WHEN {name} < {self.number(0)} THEN {self.number(0)} - {name} ELSE {name} END)"
 
     def over(self, value: str, exponent: int, digits: int) -> str:
         """A number that is not negative and has at most so many digits, divided by a power of ten, in pieces of 64 bits."""
         count = max(digits - exponent, 1)
         if count <= PIECE:
-            return f"({value} DIV {self.power(exponent)})"
+            return f"({value} DIV {self.number(10**exponent, wide=digits > PIECE)})"
         upper = self.over(value, exponent + PIECE, digits)
         rest = f"({value} % {self.power(exponent + PIECE)})"
-        return f"(CAST({upper} AS {self.huge}) * {10**PIECE} + ({rest} DIV {self.power(exponent)}))"
+        return f"(CAST({upper} AS {self.huge}) * {10**PIECE}BD + CAST({rest} DIV {self.power(exponent)} AS {self.huge}))"
 
     def tried_double(self, sql: str) -> str:
         """A reckoning in DOUBLE, which never fails on Spark."""
@@ -231,12 +262,12 @@ class Spark(Dialect):
         digits, scale = kind.whole + kind.scale, kind.scale
         if scale == 0:
             return f"CAST({sql} AS {self.physical(kind)})"
-        moved = f"CAST({10**scale} AS DECIMAL({scale + 1},0))"
+        moved = f"{10**scale}BD"
         if digits + scale + 2 <= MOST:
             return f"CAST({sql} * {moved} AS {self.physical(kind)})"
-        part = f"({sql} % CAST(1 AS DECIMAL(1,0)))"
+        part = f"({sql} % 1BD)"
         whole = f"CAST({sql} - {part} AS {self.huge})"
-        made = f"({whole} * {10**scale} + CAST(CAST({part} AS DECIMAL({scale},{scale})) * {moved} AS {self.huge}))"
+        made = f"({whole} * {10**scale}BD + CAST(CAST({part} AS DECIMAL({scale},{scale})) * {moved} AS {self.huge}))"
         return f"CAST({made} AS BIGINT)" if small(kind) else made
 
     def scaled(self, value: str, kind: Type) -> str:
@@ -246,8 +277,8 @@ class Spark(Dialect):
             return f"CAST({value} AS DECIMAL({digits},0))"
         if digits + scale + 1 <= MOST:
             return f"CAST(CAST({value} AS DECIMAL({digits},0)) * {_unit(scale)} AS DECIMAL({digits},{scale}))"
-        shown = f"lpad(CAST(abs({value}) AS STRING), {MOST + 1}, '0')"
-        pointed = f"concat(CASE WHEN {value} < 0 THEN '-' ELSE '' END, left({shown}, {MOST + 1 - scale}), '.', right({shown}, {scale}))"
+        shown = f"lpad(CAST({self.absolute(value, kind)} AS STRING), {MOST + 1}, '0')"
+        pointed = f"concat(CASE WHEN {value} < {self.number(0)} THEN '-' ELSE '' END, left({shown}, {MOST + 1 - scale}), '.', right({shown}, {scale}))"
         return f"CAST({pointed} AS DECIMAL({digits},{scale}))"
 
     def time_in(self, name: str) -> str:
@@ -305,3 +336,10 @@ class Spark(Dialect):
     def extreme(self, rows: str, sign: str) -> str:
         """The smallest or the largest of a list."""
         return f"array_{'min' if sign == 'MIN' else 'max'}({rows})"
+
+
+def dialect_of(name: str) -> Dialect:
+    """The dialect of a name. Raises Invalid."""
+    if name not in {"duckdb", "spark"}:
+        raise Invalid(f"There is no SQL dialect {name!r}.", mend="Write duckdb or spark.")
+    return Spark() if name == "spark" else Dialect()

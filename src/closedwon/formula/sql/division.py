@@ -20,11 +20,15 @@ class Division(Numbers):
     def _div(self, node: Node) -> Sql:
         top, bottom = node.args
         a, b = self.atom(top), self.atom(bottom)
-        zero = None if bottom.op == "lit" and bottom.data else self.fault(f"{b.value} = 0 AND {a.value} IS NOT NULL", ZERO)
+        zero = (
+            None
+            if bottom.op == "lit" and bottom.data
+            else self.fault(f"{b.value} = {self.zero(bottom.type)} AND {a.value} IS NOT NULL", ZERO)
+        )
         error = self.errors(a.error, b.error, zero)
         if node.type.approx:
             return self.double(f"({a.value} / NULLIF({b.value}, 0))", error)
-        sign = f"CASE WHEN ({a.value} < 0) <> ({b.value} < 0) THEN -1 ELSE 1 END"
+        sign = f"CASE WHEN ({a.value} < {self.zero(top.type)}) <> ({b.value} < {self.zero(bottom.type)}) THEN -1 ELSE 1 END"
         made = plan(node)
         if made.direct and not self.dialect.spark:
             whole = Sql(f"({sign} * {self._at_once(node, a.value, b.value, made.shift)})", error)
@@ -45,22 +49,25 @@ class Division(Numbers):
         low = self._divisor(b.value, node.args[1], how)
         capped = node.args[0].type.whole + node.args[1].type.scale > node.type.whole
         made, rest = "", ""
-        for given, zeros in self._pieces(self.bind(f"abs({self.wide(a.value, node.args[0].type)})"), node.args[0].digits, how):
-            part = f"(CAST({rest} AS {self.huge}) * {self.dialect.power(zeros)}{f' + {given}' if given else ''})" if rest else given
+        for given, zeros in self._pieces(
+            self.bind(self.wide(self.absolute(a.value, node.args[0].type), node.args[0].type)), node.args[0].digits, how
+        ):
+            part = f"({rest} * {self.dialect.power(zeros)}{f' + CAST({given} AS {self.huge})' if given else ''})" if rest else given
             digit = f"({part} {'DIV' if self.dialect.spark else '//'} {low})"
             made = self._longer(made, zeros, digit, capped=capped) if made else digit
             rest = self.bind(f"({part} % {low})")
-        up = f"CASE WHEN {rest} >= {low} - {rest} THEN 1 ELSE 0 END"
+        up = f"CAST(CASE WHEN {rest} >= {low} - {rest} THEN 1 ELSE 0 END AS {self.huge})"
+        signed = f"CAST({sign} AS {self.huge})"
         if not capped and how.limit is None:
-            return Sql(f"CAST({sign} * ({made} + {up}) AS {self.huge})", error)
+            return Sql(f"CAST({signed} * (CAST({made} AS {self.huge}) + {up}) AS {self.physical(node.type)})", error)
         total = self.bind(self.dialect.tried(f"CAST({made} AS {self.huge})", "+", up))
-        present = f"{a.value} IS NOT NULL AND {b.value} <> 0"
+        present = f"{a.value} IS NOT NULL AND {b.value} <> {self.zero(node.args[1].type)}"
         error = self.errors(error, self.fault(f"{present} AND {self.dialect.beyond(total)}", OVERFLOW))
-        return Sql(f"CAST({sign} * {total} AS {self.huge})", error)
+        return Sql(f"({signed} * {total})", error)
 
     def _divisor(self, value: str, bottom: Node, how: Plan) -> str:
         """The divisor without its sign, NULL where it is 0 or beyond the limit."""
-        low = f"NULLIF(abs({self.wide(value, bottom.type)}), 0)"
+        low = f"NULLIF({self.wide(self.absolute(value, bottom.type), bottom.type)}, {self.dialect.number(0)})"
         if how.shift < 0:
             low = self.dialect.tried(low, "*", self.dialect.power(-how.shift))
         if how.limit is None:
@@ -73,8 +80,8 @@ class Division(Numbers):
         """The quotient so far with more digits behind it."""
         made = f"CAST({made} AS {self.huge})"
         if not capped:
-            return f"({made} * {self.dialect.power(zeros)} + {digit})"
-        return self.dialect.tried(self.dialect.tried(made, "*", self.dialect.power(zeros)), "+", digit)
+            return f"({made} * {self.dialect.power(zeros)} + CAST({digit} AS {self.huge}))"
+        return self.dialect.tried(self.dialect.tried(made, "*", self.dialect.power(zeros)), "+", f"CAST({digit} AS {self.huge})")
 
     def _pieces(self, high: str, digits: int, how: Plan) -> list[tuple[str, int]]:
         """What is divided one after the other: the dividend's digits and how many they are, then zeros alone."""

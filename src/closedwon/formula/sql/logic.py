@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from closedwon.formula.nodes import Node
 from closedwon.formula.sql.core import Core, Sql
+from closedwon.formula.sql.dialect import small
 
 
 class Logic(Core):
@@ -18,7 +19,7 @@ class Logic(Core):
         if isinstance(value, bool):
             return Sql("TRUE" if value else "FALSE")
         if kind.numeric:
-            return Sql((str(value) if value >= 0 else f"({value})") if abs(value) < 10**18 else f"CAST('{value}' AS {self.huge})")
+            return Sql(self.dialect.number(value, wide=not small(kind)))
         if isinstance(value, datetime):
             return Sql(f"CAST('{value.isoformat(' ', 'microseconds')}' AS {self.physical(kind)})")
         if isinstance(value, date):

@@ -7,9 +7,9 @@ from closedwon.base.money import digits as currency_digits
 from closedwon.formula.evaluate import COUNT_LIMIT, INT_LIMIT, NOT_WHOLE, OVERFLOW, ZERO
 from closedwon.formula.nodes import Node
 from closedwon.formula.sql.core import Core, Sql
-from closedwon.formula.sql.dialect import SPARK_DECIMALS, long, small
+from closedwon.formula.sql.dialect import PIECE, SPARK_DECIMALS, long, small
 from closedwon.formula.text import Mistake
-from closedwon.formula.types import MOST, Type
+from closedwon.formula.types import MOST, Type, number
 
 MISFIT = "the value does not fit its type"
 
@@ -29,7 +29,7 @@ class Numbers(Core):
             return Sql(name)
         if kind.numeric:
             value, error = self._stored(name, node)
-            return Sql(f"COALESCE({value}, 0)" if self.zero else value, error)
+            return Sql(f"COALESCE({value}, {self.zero(kind)})" if self.blank_is_zero else value, error)
         if kind.kind == "yes/no":
             return Sql(f"COALESCE({name}, FALSE)")
         if kind.kind == "time":
@@ -47,7 +47,9 @@ class Numbers(Core):
             value = f"CAST({name} AS {self.physical(kind)})"
             if have > kind.scale:
                 raise Invalid(f"{name} is stored with {have} decimals, its type has {kind.scale}.", mend="Give its type more decimals.")
-            return (f"({value} * {10 ** (kind.scale - have)})" if have < kind.scale else value), None
+            return (
+                f"({value} * {self.dialect.number(10 ** (kind.scale - have), wide=not small(kind))})" if have < kind.scale else value
+            ), None
         if self.dialect.spark and kind.scale > SPARK_DECIMALS:
             message = f"Spark cannot read a field of {kind.scale} decimals without loss"
             raise Mistake(message, node.span, f"Declare it with at most {SPARK_DECIMALS} decimals, or use DuckDB.")
@@ -78,7 +80,7 @@ class Numbers(Core):
             return Sql(f"(CAST({made.value} AS DOUBLE) / 1e{have.scale})", made.error)
         if have.approx:
             return self._exact(made, want)
-        factor = self.dialect.power(want.scale - have.scale)
+        factor = self.dialect.number(10 ** max(want.scale - have.scale, 0), wide=not small(want))
         if want.whole < have.whole:
             name = self.bind(made.value)
             return self.checked(self.wide(name, have), "*", factor, [name], made.error)
@@ -101,16 +103,19 @@ class Numbers(Core):
         if node.args[0].type.whole <= (9 if node.data == "count" else 18):
             return made
         value = self.bind(made.value)
-        cut = f"CASE WHEN {value} > {limit} THEN {limit} WHEN {value} < -{limit} THEN -{limit} ELSE CAST({value} AS BIGINT) END"
+        wide = not small(node.args[0].type)
+        most, least = (self.dialect.number(edge, wide=wide) for edge in (limit, -limit))
+        top, bottom = (f"CAST({edge} AS BIGINT)" for edge in (most, least))
+        cut = f"CASE WHEN {value} > {most} THEN {top} WHEN {value} < {least} THEN {bottom} ELSE CAST({value} AS BIGINT) END"
         return Sql(cut, made.error)
 
     def _neg(self, node: Node) -> Sql:
         made = self.write(node.args[0])
-        return Sql(f"(-{made.value})", made.error)
+        return Sql(self.dialect.negated(made.value, node.type), made.error)
 
     def _abs(self, node: Node) -> Sql:
         made = self.write(node.args[0])
-        return Sql(f"abs({made.value})", made.error)
+        return Sql(self.absolute(made.value, node.type), made.error)
 
     def _add(self, node: Node) -> Sql:
         return self._sum(node, "+")
@@ -134,8 +139,8 @@ class Numbers(Core):
         if not fits:
             names = [self.bind(a.value), self.bind(b.value)]
             return self.checked(self.wide(names[0], left.type), sign, self.wide(names[1], right.type), names, error)
-        first = long(a.value) if small(node.type) else self.wide(a.value, left.type)
-        return Sql(f"({first} {sign} {b.value})", error)
+        first, second = (long(a.value), b.value) if small(node.type) else (self.wide(a.value, left.type), self.wide(b.value, right.type))
+        return Sql(f"({first} {sign} {second})", error)
 
     def double(self, sql: str, error: str | None, *, input_error: str | None = None) -> Sql:
         """A reckoning in DOUBLE, as value and error."""
@@ -151,8 +156,9 @@ class Numbers(Core):
 
     def _mod(self, node: Node) -> Sql:
         a, b = self.atom(node.args[0]), self.atom(node.args[1])
-        zero = self.fault(f"{b.value} = 0 AND {a.value} IS NOT NULL", ZERO)
-        return Sql(f"({a.value} % NULLIF({b.value}, 0))", self.errors(a.error, b.error, zero))
+        none = self.zero(node.type)
+        zero = self.fault(f"{b.value} = {none} AND {a.value} IS NOT NULL", ZERO)
+        return Sql(f"({a.value} % NULLIF({b.value}, {none}))", self.errors(a.error, b.error, zero))
 
     def _pow(self, node: Node) -> Sql:
         a, b = self.atom(node.args[0]), self.atom(node.args[1])
@@ -165,38 +171,59 @@ class Numbers(Core):
         drop = arg.type.scale - decimals
         made = self.atom(arg)
         if drop >= MOST:
-            return Sql(f"({made.value} * 0)", self.errors(made.error, self.fault(self._edge(made.value, mode, drop), OVERFLOW)))
-        size, absolute = self.dialect.power(drop), f"abs({made.value})"
+            edge = self._edge(made.value, mode, drop, arg.type)
+            return Sql(f"({made.value} * {self.zero(arg.type)})", self.errors(made.error, self.fault(edge, OVERFLOW)))
+        wide = self.dialect.spark and arg.digits > PIECE
+        size, absolute = self.dialect.number(10**drop, wide=wide), self.absolute(made.value, arg.type)
         cut = self.dialect.over(absolute, drop, arg.digits)
-        value = f"({_sign(made.value)} * ({cut} + {_more(made.value, f'({absolute} % {size})', size, mode)}))"
+        more = self._more(made.value, f"({absolute} % {size})", size, mode, arg.type)
+        sign, as_type = self._sign(made.value, arg.type), self.physical(node.type)
+        value = f"(CAST({sign} AS {as_type}) * (CAST({cut} AS {as_type}) + CAST({more} AS {as_type})))"
         if decimals < 0:
-            name = self.bind(value)
-            return self.checked(f"CAST({name} AS {self.huge})", "*", self.dialect.power(-decimals), [name], made.error)
-        kept = Sql(value if small(node.type) and small(arg.type) else f"CAST({value} AS {self.physical(node.type)})", made.error)
+            if node.type.whole > max(arg.type.whole, -decimals):
+                return Sql(f"({value} * {self.dialect.number(10**-decimals, wide=not small(node.type))})", made.error)
+            name = self.bind(f"CAST({value} AS {self.huge})")
+            return self.checked(name, "*", self.dialect.power(-decimals), [name], made.error)
+        kept = Sql(value, made.error)
         return self.fit(kept, [made.value], node.digits) if node.type.whole <= arg.type.whole else kept
 
-    def _edge(self, value: str, mode: str, drop: int) -> str:
+    def _edge(self, value: str, mode: str, drop: int, kind: Type) -> str:
         """Where a value without any of its 38 digits is still not 0."""
         if mode == "round" and drop == MOST:
-            return f"abs({value}) >= {self.dialect.power(MOST - 1)} * 5"
-        return f"{value} <> 0" if mode == "up" else "FALSE"
+            return f"{self.absolute(value, kind)} >= {self.dialect.number(5 * 10 ** (MOST - 1))}"
+        return f"{value} <> {self.zero(kind)}" if mode == "up" else "FALSE"
+
+    def _sign(self, value: str, kind: Type) -> str:
+        return f"CASE WHEN {value} < {self.zero(kind)} THEN -1 ELSE 1 END"
+
+    def _more(self, value: str, rest: str, size: str, mode: str, kind: Type) -> str:
+        """1 where the rest of a division by a size moves the cut value away from zero."""
+        zero = self.zero(kind)
+        tests = {
+            "round": f"{rest} >= {size} - {rest}", "up": f"{rest} > {zero}", "floor": f"{value} < {zero} AND {rest} > {zero}", "ceil": f"{value} > {zero} AND {rest} > {zero}",
+        }  # fmt: skip
+        return f"CASE WHEN {tests[mode]} THEN 1 ELSE 0 END" if mode in tests else "0"
 
     def _roundto(self, node: Node) -> Sql:
         made, count = self.atom(node.args[0]), self.atom(node.args[1])
-        mode = node.data
-        drop = self.bind(f"({node.type.scale} - {count.value})")
-        powers = [self.dialect.power(at) if at > 18 else f"CAST({10**at} AS {self.huge})" for at in range(MOST)]
-        size = self.bind(self.dialect.pick(powers, f"least(greatest({drop}, 0), {MOST - 1})"))
+        mode, kind = node.data, number(MOST)
+        drop = self.bind(f"({self.dialect.number(node.type.scale, wide=False)} - {count.value})")
+        size = self.bind(self.dialect.pick([self.dialect.power(at) for at in range(MOST)], f"least(greatest({drop}, 0), {MOST - 1})"))
         value = self.bind(self.wide(made.value, node.args[0].type))
-        rest = self.bind(f"(abs({value}) % {size})")
-        more = f"CASE WHEN {_more(value, rest, size, mode)} = 1 THEN {size} ELSE 0 END"
-        changed = self.bind(self.dialect.tried(f"(abs({value}) - {rest})", "+", more))
+        absolute = self.bind(self.absolute(value, kind))
+        rest = self.bind(f"({absolute} % {size})")
+        more = f"CASE WHEN {self._more(value, rest, size, mode, kind)} = 1 THEN {size} ELSE {self.dialect.number(0)} END"
+        changed = self.bind(self.dialect.tried(f"({absolute} - {rest})", "+", more))
         beyond = f"{drop} BETWEEN 1 AND {MOST - 1} AND {self.dialect.beyond(changed)}"
         edges = (
-            [f"({drop} {'=' if mode == 'round' else '>='} {MOST} AND {self._edge(value, mode, MOST)})"] if mode in {"round", "up"} else []
+            [f"({drop} {'=' if mode == 'round' else '>='} {MOST} AND {self._edge(value, mode, MOST, kind)})"]
+            if mode in {"round", "up"}
+            else []
         )
         lost = self.fault(f"{value} IS NOT NULL AND {drop} IS NOT NULL AND ({' OR '.join([*edges, f'({beyond})'])})", OVERFLOW)
-        found = f"CASE WHEN {drop} IS NULL THEN NULL WHEN {drop} <= 0 THEN {value} WHEN {drop} >= {MOST} THEN {value} * 0 ELSE {_sign(value)} * {changed} END"
+        signed = f"CAST({self._sign(value, kind)} AS {self.huge}) * {changed}"
+        none = f"{value} * {self.dialect.number(0)}"
+        found = f"CASE WHEN {drop} IS NULL THEN NULL WHEN {drop} <= 0 THEN {value} WHEN {drop} >= {MOST} THEN {none} ELSE {signed} END"
         final = self.bind(f"CAST({found} AS {self.huge})")
         fits = f"NOT ({self.dialect.has_digits(final, node.digits)})"
         error = self.errors(made.error, count.error, lost, self.fault(f"NOT ({fits})", OVERFLOW))
@@ -208,15 +235,3 @@ class Numbers(Core):
         test = " OR ".join(f"{part.value} IS NULL" for part in parts)
         made = f"{function}({', '.join(part.value for part in parts)})"
         return Sql(f"CASE WHEN {test} THEN NULL ELSE {made} END", self.errors(*(part.error for part in parts)))
-
-
-def _sign(value: str) -> str:
-    return f"CASE WHEN {value} < 0 THEN -1 ELSE 1 END"
-
-
-def _more(value: str, rest: str, size: str, mode: str) -> str:
-    """1 where the rest of a division by a size moves the cut value away from zero."""
-    tests = {
-        "round": f"{rest} >= {size} - {rest}", "up": f"{rest} > 0", "floor": f"{value} < 0 AND {rest} > 0", "ceil": f"{value} > 0 AND {rest} > 0",
-    }  # fmt: skip
-    return f"CASE WHEN {tests[mode]} THEN 1 ELSE 0 END" if mode in tests else "0"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from closedwon.formula.evaluate import OVERFLOW
 from closedwon.formula.nodes import Node
-from closedwon.formula.sql.core import Core, Sql, Steps
-from closedwon.formula.types import MOST
+from closedwon.formula.sql.core import MOST_LEVELS, Core, Sql, Steps
+from closedwon.formula.types import MOST, number
 
 
 class Rows(Core):
@@ -39,7 +39,7 @@ class Rows(Core):
         error = self.errors(where.error if where else None, f"CASE WHEN {where.value} THEN {late} END" if where and late else late)
         parts = {"t": where and where.value, "v": inner and inner.value, "e": error}
         body = self.dialect.record({name: value for name, value in parts.items() if value})
-        for level, columns in reversed(list(enumerate(self.steps.each(), 1))):
+        for level, columns in reversed(list(enumerate(self.levels(MOST_LEVELS // 2), 1))):
             body = self.dialect.let(f"_in{level}", self.dialect.record(columns), body)
             self.guard(body)
         self.steps = outer
@@ -55,7 +55,7 @@ class Rows(Core):
             return Sql(f"CAST(COALESCE({self.dialect.total(wide)}, 0) AS {self.physical(node.type)})", error)
         half = self.dialect.power(19)
         low = self.bind(f"COALESCE({self.dialect.total(self.dialect.mapped(wide, 'v', f'v % {half}'))}, 0)")
-        cut = f"CAST(CASE WHEN v < 0 THEN -1 ELSE 1 END * {self.dialect.over('abs(v)', 19, MOST)} AS {self.huge})"
+        cut = f"CAST(CASE WHEN v < {self.dialect.number(0)} THEN -1 ELSE 1 END * {self.dialect.over(self.dialect.absolute('v', number(MOST)), 19, MOST)} AS {self.huge})"
         high = self.bind(f"COALESCE({self.dialect.total(self.dialect.mapped(wide, 'v', cut))}, 0)")
         made = self.bind(self.dialect.tried(self.dialect.tried(high, "*", half), "+", low))
         return Sql(made, self.errors(error, self.fault(self.dialect.beyond(made), OVERFLOW)))

@@ -39,7 +39,7 @@ class Writer(Division, Logic, Calls, Rows):
 
     def _over(self, cells: list[str], text: str) -> str:
         """The cells over the source with the named parts as columns, level by level."""
-        for columns in self.steps.each():
+        for columns in self.levels():
             text = self.guard(f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in columns.items())} FROM {text})")
         return self.guard(f"SELECT {', '.join(cells)} FROM {text}")
 
