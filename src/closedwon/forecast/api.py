@@ -9,11 +9,12 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from closedwon.base.money import format_major
-from closedwon.forecast import actions
+from closedwon.forecast import actions, api_projection
 from closedwon.forecast.results import RollUp
 from closedwon.people.acting import api_actor
 
 router = Router()
+router.add_router("", api_projection.router)
 
 
 class Asked(Schema):

@@ -19,6 +19,7 @@ class ForecastConfig(AppConfig):
     nav: ClassVar[list[NavItem]] = [
         NavItem("Forecast", "Board", "forecast:board", SEES, 10, words="roll-up quota commit gap coverage"),
         NavItem("Forecast", "Waterfall", "forecast:waterfall", SEES, 20, words="pipeline moved pushed new flow"),
+        NavItem("Forecast", "Projection", "forecast:projection", SEES, 15, words="machine interval curves back-test accuracy median"),
         NavItem("Forecast", "Deal inspection", "forecast:deals", SEES, 30, words="flags risk pushed stale"),
     ]
 

@@ -13,8 +13,10 @@ from django.urls import include, path
 from django.views.decorators.http import require_GET
 
 from closedwon.base.errors import Invalid
-from closedwon.forecast import actions, showing
+from closedwon.forecast import actions, pages_projection, showing
+from closedwon.forecast.actions import projection
 from closedwon.forecast.actions.board import Board
+from closedwon.forecast.actions.projection import Machine
 from closedwon.forecast.results import Line
 from closedwon.forecast.rules import BUCKETS
 from closedwon.people.acting import web_actor
@@ -68,11 +70,12 @@ def board(request: HttpRequest) -> HttpResponse:
     """The forecast board: tiles, the tree of seats, what moved, deals to talk about."""
     by, view, mode = web_actor(request), View.of(request), _mode(request)
     made = actions.board(by=by, node=view.scope, **_asked(request, view))
-    tree = _tree(request, view, made, mode)
+    machine = projection.machine(by=by, node=view.scope or None, **_asked(request, view))
+    tree = _tree(request, view, made, mode, machine)
     if (answer := tree.answer()) is not None:
         return answer
     context = {
-        "view": view, "made": made, "tree": tree, "tiles": _tiles(request, view, made, mode), "bullet": _bullet(made),
+        "view": view, "made": made, "tree": tree, "tiles": _tiles(request, view, made, mode, machine), "bullet": _bullet(made, machine),
         "coming": _coming(view, made, mode), "mode": mode, "modes": _modes(request, view), "types": showing.types(request.get_full_path()),
         "title": f"Forecast, {made.now.type.label}", "lead": showing.lead(made), "views": _views(request, view, made, mode),
         "moves": _url(request, view, "moves"), "talk": _url(request, view, "talk"), "behind": _url(request, view, "open"),
@@ -90,7 +93,7 @@ def _number(line: Line, bucket: str, mode: str) -> int:
     return line.cumulative(bucket) if mode == "cumulative" and bucket in showing.STEPS else line[bucket]
 
 
-def _tiles(request: HttpRequest, view: View, made: Board, mode: str) -> list[Tile]:
+def _tiles(request: HttpRequest, view: View, made: Board, mode: str, machine: Machine | None) -> list[Tile]:
     head, unit, before = made.head, made.now.currency, made.before(made.head)
 
     def opened(bucket: str) -> str:
@@ -106,18 +109,22 @@ def _tiles(request: HttpRequest, view: View, made: Board, mode: str) -> list[Til
     tiles = [Tile.money("Quota", head.quota, unit, small=small, href=opened("quota"))]
     tiles.append(Tile.money("Closed", head["closed"], unit, small=f"booked {fmt.compact(head['booked'], unit)}", href=opened("closed")))
     tiles += [Tile.money(label, _number(head, name, mode), unit, **moved(name)) for name, label in showing.STEPS.items()]
-    tiles.append(Tile.money("Machine", head["machine"], unit, small="stage-weighted", href=opened("machine")))
+    if machine is None:
+        tiles.append(Tile.money("Machine", head["machine"], unit, small="stage-weighted", href=opened("machine")))
+    else:
+        interval = f"{fmt.compact(machine.low, unit)} to {fmt.compact(machine.high, unit)}"
+        tiles.append(Tile.money("Machine", machine.median, unit, small=interval, href=_url(request, view, "machine")))
     cover = f"cover {fmt.ratio(head.coverage)}, rest {fmt.ratio(head.coverage_of_rest)}" if head.quota else "no quota"
     gap_tone = "warn" if head.gap and head.gap > 0 else ""
     tiles.append(Tile("Gap to quota", fmt.compact(head.gap, unit), cover, gap_tone, opened("gap")))
     return tiles
 
 
-def _bullet(made: Board) -> Bullet:
+def _bullet(made: Board, machine: Machine | None) -> Bullet:
     head, before = made.head, made.before(made.head)
     steps = [Step("closed", head["closed"], "won"), Step("commit", head.cumulative("commit"), "commit")]
     steps += [Step("most likely", head.cumulative("most_likely"), "likely"), Step("best case", head.cumulative("best_case"), "best")]
-    marks = [Mark("machine", head["machine"])]
+    marks = [Mark("machine", head["machine"]) if machine is None else Mark("machine", machine.median, low=machine.low, high=machine.high)]
     if before is not None and before.cumulative("commit") != head.cumulative("commit"):
         marks.append(Mark("commit a week ago", before.cumulative("commit")))
     return Bullet(steps, target=head.quota, marks=marks, currency=made.now.currency)
@@ -153,7 +160,7 @@ def _views(request: HttpRequest, view: View, made: Board, mode: str) -> list[dic
     ]  # fmt: skip
 
 
-def _tree(request: HttpRequest, view: View, made: Board, mode: str) -> TreeTable:
+def _tree(request: HttpRequest, view: View, made: Board, mode: str, machine: Machine | None) -> TreeTable:
     unit = made.now.currency
 
     numbers, boards = _Links(request, view, "number"), _Links(request, view, "")
@@ -172,28 +179,40 @@ def _tree(request: HttpRequest, view: View, made: Board, mode: str) -> TreeTable
         Col("gap", "Gap", "money", currency=unit, places=0, phone="hide", hint="Quota less closed, commit and most likely"),
         Col("coverage", "Cover", "ratio", phone="hide", hint="Open deals of the period over the quota"),
         Col("week", "Week", "change", currency=unit, phone="line", hint="Change of closed, commit and most likely in a week"),
-        money("machine", "Machine", hint="Stage-weighted roll-up"),
+        _machine_column(request, view, money, unit, machine),
         money("pipeline", "Pipeline"),
         Col("rest", "Cover of rest", "ratio", phone="hide", hint="Open deals of the period over what is left of the quota after closed"),
         money("booked", "Booked"),
         Col("year", "Year", "change", currency=unit, phone="hide", hint="Closed against the same day of the same period a year before"),
     ]
-    rows = [_tree_row(made, line, mode) for line in made.lines]
+    rows = [_tree_row(made, line, mode, machine) for line in made.lines]
     return TreeTable(
         "board", columns, rows, request=request, title="By seat", unit=unit, note="a number opens its deals, a name its own board",
-        open_levels=2, totals=None if made.node else _tree_row(made, made.now.total, mode), name=f"forecast-{made.now.period.label}",
+        open_levels=2, totals=None if made.node else _tree_row(made, made.now.total, mode, machine), name=f"forecast-{made.now.period.label}",
         empty_title="No seats yet", empty_text="Import users with their managers, or seats, to see the forecast by seat.",
     )  # fmt: skip
 
 
-def _tree_row(made: Board, line: Line, mode: str) -> dict[str, Any]:
+def _machine_column(request: HttpRequest, view: View, money: Any, unit: str, machine: Machine | None) -> Col:
+    if machine is None:
+        found: Col = money("machine", "Machine", hint="Stage-weighted roll-up")
+        return found
+    links = _Links(request, view, "machine")
+    hint = "What the projection expects: won so far, open deals, new business. Expected values add up; medians do not"
+    return Col(
+        "machine", "Machine", "money", currency=unit, places=0, phone="hide", hint=hint, drawer=True,
+        href=lambda row: links(row["id"]) if row["id"] != "total" else None,
+    )  # fmt: skip
+
+
+def _tree_row(made: Board, line: Line, mode: str, machine: Machine | None) -> dict[str, Any]:
     week, year = made.before(line), made.year_before(line)
     amounts = {name: _number(line, name, mode) for name in (*showing.STEPS, "pipeline")}
     over = line.over_assigned or 0
     return {
         "id": line.node, "parent": line.parent, "name": line.name, "note": line.note, "quota": line.quota, "rest": line.coverage_of_rest, "booked": line["booked"],
         "over": f"over {fmt.compact(over, made.now.currency)}" if over > 0 else "", "closed": line["closed"], **amounts,
-        "machine": line["machine"], "gap": line.gap, "coverage": line.coverage,
+        "machine": line["machine"] if machine is None else machine.of(line), "gap": line.gap, "coverage": line.coverage,
         "week": None if week is None else line.cumulative("most_likely") - week.cumulative("most_likely"),
         "year": None if year is None or not (year["closed"] or line["closed"]) else line["closed"] - year["closed"],
     }  # fmt: skip
@@ -458,6 +477,7 @@ urlpatterns = [
                     path("waterfall", waterfall, name="waterfall"),
                     path("waterfall/bar", bar, name="bar"),
                     path("deals", deals, name="deals"),
+                    *pages_projection.paths,
                 ],
                 "forecast",
             )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -113,15 +115,19 @@ def backtest(
         raise Invalid("A back-test takes some days.", mend=f"Give up to {MOST} days, such as 2017-03-31,2017-04-30.")
     on = ground()
     ask = ask_for(on, type=type, currency=currency)
-    if not seen_by(by, ask, on).everything:
-        raise Refused("A back-test is of the whole company.", mend="Ask somebody who sees all of it, such as sales ops.")
-    if refusal := reading.unfit(ask):
-        raise Invalid(refusal, mend="Choose a forecast type whose deals count by their close date.")
+    _checked(by, ask, on)
     made = []
     for at, day in enumerate(sorted(set(days))):
         heard(at, len(days), day.isoformat())
         made.append(_look(on, _ask_of(ask, day, horizon), horizon))
     return BackTest(made, horizon, ask.currency, ask.type.name)
+
+
+def _checked(by: Actor, ask: Ask, on: Ground) -> None:
+    if not seen_by(by, ask, on).everything:
+        raise Refused("A back-test is of the whole company.", mend="Ask somebody who sees all of it, such as sales ops.")
+    if refusal := reading.unfit(ask):
+        raise Invalid(refusal, mend="Choose a forecast type whose deals count by their close date.")
 
 
 def _ask_of(ask: Ask, day: date, horizon: int) -> Ask:
@@ -180,3 +186,37 @@ def _came(on: Ground, ask: Ask, horizon: int) -> int | None:
     deals = reading.deals_now(on, ask, policy)
     closes, won = closings(deals)
     return found_value(deals, won & (closes > ask.day.toordinal()) & (closes <= last.toordinal()))
+
+
+ROLES = ("admin", "sales-ops", "executive", "finance", "deal-desk", "auditor")
+"""Who may start a back-test; whether they see the whole company is asked again by the work itself."""
+
+
+def _job_key(on: Ground, days: Sequence[date], horizon: int, kind: str | None, currency: str) -> str:
+    told = hashlib.sha256(" ".join(day.isoformat() for day in days).encode()).hexdigest()[:16]
+    return f"backtest {reading.basis_of(on)} {kind or on.policy.default} {horizon} {currency} {told}"[:200]
+
+
+def start_backtest(*, by: Actor, days: Sequence[date], horizon: int, type: str | None, currency: str) -> Any:  # noqa: A002 - the field's own word
+    """Have a back-test made in the background; the same one on the same facts is made once. Raises Refused as the back-test itself."""
+    from closedwon.jobs.actions import start
+
+    on = ground()
+    _checked(by, ask_for(on, type=type, currency=currency), on)
+    params = {"days": [day.isoformat() for day in days], "horizon": horizon, "type": type, "currency": currency}
+    title = f"Back-test of {len(days)} days, {horizon} days ahead"
+    return start("forecast.backtest", params, by=by, key=_job_key(on, days, horizon, type, currency), title=title)
+
+
+def find_backtest(*, by: Actor, days: Sequence[date], horizon: int, type: str | None, currency: str) -> Any:  # noqa: A002 - the field's own word
+    """The job of a back-test on the present facts, whoever asked for it; None where nobody did."""
+    from closedwon.jobs.models import Job
+
+    on = ground()
+    _checked(by, ask_for(on, type=type, currency=currency), on)
+    return Job.objects.filter(key=_job_key(on, days, horizon, type, currency)).first()
+
+
+def looks_of(job: Any) -> list[Look]:
+    """The days of a back-test that is done."""
+    return [Look(**{**row, "day": date.fromisoformat(row["day"])}) for row in job.result["looks"]]

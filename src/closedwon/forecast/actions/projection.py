@@ -128,17 +128,16 @@ def _drawn(head: Projection, base: Base, ask: Ask, places: frozenset[str] | None
     parts, mine, _ = base.parts(places)
     setting = reading.policy_in_force()
     draws = np.random.Generator(np.random.Philox(key=[setting.seed, ask.day.toordinal()]))
-    outcome = simulate(parts, base.shock, base.give, setting.setting, draws)
+    outcome = simulate(parts, base.shock, base.give, setting.setting, draws, head.closed)
     expected = parts.chance * parts.value
     order = np.lexsort((mine, -expected))[:take]
     deals = [
         DealPart(base.open_ids[mine[at]], base.open_stage[mine[at]], base.open_due[mine[at]], float(parts.chance[at]), round(parts.value[at]), round(expected[at]))
         for at in order
     ]  # fmt: skip
-    closed = head.closed
     return replace(
-        head, open=round(outcome.open_expected), new=round(outcome.new_expected), median=closed + outcome.median, low=closed + outcome.low,
-        high=closed + outcome.high, deals=deals, deal_count=len(mine), outcome=outcome,
+        head, open=round(outcome.open_expected), new=round(outcome.new_expected), median=outcome.median, low=outcome.low,
+        high=outcome.high, deals=deals, deal_count=len(mine), outcome=outcome,
     )  # fmt: skip
 
 
@@ -186,23 +185,61 @@ def compute_base(on: Ground, ask: Ask) -> Base:
     return base_of(made, loaded, found["places"])
 
 
-def expected_by_node(on: Ground, ask: Ask) -> Mapping[str, int] | None:
-    """What each node and all below it still come to, where that is kept ready; expected values, which add up. None where it is not."""
-    if reading.unfit(ask) or ask.period.kind == "all":
-        return None
-    text = _kept(on).get(_key(on, replace(ask, by="manager")))
-    return None if text is None else _sums(text, organisation(on, ask).tree)
+@dataclass(frozen=True)
+class Machine:
+    """The machine's number on the board: what each node and all below it still come to (these add up), and median and interval of the head.
+
+    `total` is what everything in sight still comes to.
+    """
+
+    rest: Mapping[str, int]
+    total: int
+    median: int
+    low: int
+    high: int
+
+    def of(self, line: Line) -> int:
+        """What a line of the board is expected to come to."""
+        return line["closed"] + (self.total if line.node == "total" else self.rest.get(line.node, 0))
 
 
-def _sums(text: str, tree: Any) -> Mapping[str, int] | None:
-    base = _read(text)
-    if base.refusal:
+def machine(*, by: Actor, node: str | None = None, **words: Any) -> Machine | None:
+    """The projection for a board, where it is kept ready; None where it is not, or where there is none."""
+    on = ground()
+    ask = replace(ask_for(on, **words), by="manager")
+    if reading.unfit(ask) or ask.period.kind == "all" or _key(on, ask) not in _kept(on):
         return None
+    seen = seen_by(by, ask, on)
+    tree = organisation(on, ask).tree
+    sight = None if seen.everything else visible_nodes(tree, seen)
+    inside = None if seen.everything and not node else visible_nodes(tree, seen, node)
+    if _read(_kept(on)[_key(on, ask)]).refusal:
+        return None
+    rest, total = _sums(on, ask, sight)
+    closed = _line(rolled(on, ask, seen, node=node), node)["closed"]
+    median, low, high = _interval(on, ask, inside, closed)
+    return Machine(rest, total, median, low, high)
+
+
+@lru_cache(maxsize=64)
+def _sums(on: Ground, ask: Ask, sight: frozenset[str] | None) -> tuple[Mapping[str, int], int]:
+    tree = organisation(on, ask).tree
     exact: dict[str, float] = {}
-    for place, (open_part, new_part) in base.by_place().items():
-        for above in tree.path(place):
-            exact[above] = exact.get(above, 0.0) + open_part + new_part
-    return {node: round(amount) for node, amount in exact.items()}
+    total = 0.0
+    for place, (open_part, new_part) in base_for(on, ask).by_place().items():
+        if sight is None or place in sight:
+            total += open_part + new_part
+            for above in tree.path(place):
+                exact[above] = exact.get(above, 0.0) + open_part + new_part
+    return {node: round(amount) for node, amount in exact.items()}, round(total)
+
+
+@lru_cache(maxsize=256)
+def _interval(on: Ground, ask: Ask, places: frozenset[str] | None, closed: int) -> tuple[int, int, int]:
+    base, setting = base_for(on, ask), reading.policy_in_force()
+    draws = np.random.Generator(np.random.Philox(key=[setting.seed, ask.day.toordinal()]))
+    outcome = simulate(base.parts(places)[0], base.shock, base.give, setting.setting, draws, closed)
+    return outcome.median, outcome.low, outcome.high
 
 
 def _key(on: Ground, ask: Ask) -> tuple[str, ...]:
@@ -253,6 +290,11 @@ def keep(asks: Sequence[Ask], heard: Callable[[int, int, str], None] = lambda *_
     return {"projections": len(missing)}
 
 
+def keep_default(heard: Callable[[int, int, str], None] = lambda *_: None) -> dict[str, Any]:
+    """Keep the projections ready that pages ask for by default."""
+    return keep(default_asks(ground()), heard)
+
+
 def _row(key: tuple[str, ...], body: str) -> dict[str, Any]:
     from datetime import datetime
 
@@ -261,3 +303,36 @@ def _row(key: tuple[str, ...], body: str) -> dict[str, Any]:
         "basis": basis, "type": kind, "period": period, "as_of_at": datetime.fromisoformat(at), "org": org, "rates": rates,
         "currency": currency, "body": body,
     }  # fmt: skip
+
+
+def waiting(*, by: Actor, node: str | None = None, **words: Any) -> Any:
+    """The job that makes a projection which is neither ready nor small; None where the projection is at hand."""
+    on = ground()
+    ask = ask_for(on, **words)
+    visible_nodes(organisation(on, ask).tree, seen_by(by, ask, on), node)
+    if is_at_hand(on, ask):
+        return None
+    from closedwon.jobs.actions import start
+
+    params = {
+        "as_of": None if ask.cutoff >= on.now else ask.day.isoformat(), "period": ask.period.label, "type": ask.type.name, "org": ask.org,
+        "rates": ask.rates, "currency": ask.currency,
+    }  # fmt: skip
+    return start(
+        "forecast.project", params, by=by, key=f"project {' '.join(_key(on, ask))}"[:200], title=f"Projection of {ask.period.label}"
+    )
+
+
+def with_cards(found: Projection) -> list[tuple[DealPart, Mapping[str, Any]]]:
+    """The projection's deals with their names and owners."""
+    from closedwon.facts.engine import run
+    from closedwon.forecast import inputs, rules
+
+    on = ground()
+    given = {
+        "deal_states": on.deals(found.ask), "accounts": on.source("accounts"), "users": on.source("users"),
+        "stages": inputs.stage_rows(on.pipeline), "subjects": [{"opportunity_id": one.opportunity_id} for one in found.deals],
+        "params": [{"cutoff": found.ask.cutoff}],
+    }  # fmt: skip
+    cards = {row["opportunity_id"]: row for row in run(rules.CARDS, given).to_pylist()}
+    return [(one, cards.get(one.opportunity_id, {})) for one in found.deals]

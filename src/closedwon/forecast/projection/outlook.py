@@ -141,14 +141,14 @@ def expect(past: History, at: Stand, skip: int = 0) -> Expected:
     state = past.first_state[recent]
     count = ahead[deals.group[recent], state] / at.birth_days
     worth = np.where(state == past.stages, deals.won_at[recent], deals.amount[recent] * at.value)
-    chance = np.asarray(chance, dtype=np.float64)
+    value = np.asarray(deals.amount[deal] * at.value, dtype=np.float64)
     return Expected(
         deal,
         stage,
         due_of(past, deal, at.day, skip, days),
         size_of(past, deal, at.day),
         chance,
-        deals.amount[deal] * at.value,
+        value,
         recent,
         count,
         worth,

@@ -32,7 +32,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is still to come, in minor units: the expected open and new parts, which add up over nodes, and median and interval, which do not."""
+    """The expected open and new parts, which add up over nodes; and median, interval and bins of the outcomes, which do not. Minor units."""
 
     open_expected: float
     new_expected: float
@@ -63,19 +63,31 @@ def levelled(parts: Parts, level: float, give: float) -> Parts:
     return Parts(1.0 - (1.0 - parts.chance) ** factor, parts.value, parts.count * factor, parts.worth)
 
 
-def simulate(parts: Parts, shock: float, give: float, setting: Setting, draws: np.random.Generator) -> Outcome:
-    """Draw outcomes of parts that are levelled already. A shock g multiplies every rate of winning: a deal's chance is 1 − (1 − p)^g."""
+def simulate(parts: Parts, shock: float, give: float, setting: Setting, draws: np.random.Generator, won: int = 0) -> Outcome:
+    """Draw outcomes of parts that are levelled already. A shock g multiplies every rate of winning: a deal's chance is 1 − (1 − p)^g.
+
+    `won` is what stands already; median, interval and bins have it in them.
+    """
     count = setting.draws
     sigma = shock / give
     factor = np.exp(sigma * draws.standard_normal(count) - sigma**2 / 2)
-    total = _open(parts.chance, parts.value, factor, setting.singles, draws)
+    total = won + _open(parts.chance, parts.value, factor, setting.singles, draws)
     total += _new(parts.count, parts.worth, factor, setting.singles, draws)
     low, median, high = np.quantile(total, [LOW, 0.5, HIGH], method="median_unbiased")
-    bins, edges = np.histogram(total, bins=40)
+    edges = _nice_edges(*np.quantile(total, [0.002, 0.998]))
+    bins, _ = np.histogram(np.clip(total, edges[0], edges[-1]), bins=edges)
     return Outcome(
         float((parts.chance * parts.value).sum()), float((parts.count * parts.worth).sum()), round(median), round(low), round(high),
         bins.astype(np.int64), np.rint(edges).astype(np.int64),
     )  # fmt: skip
+
+
+def _nice_edges(low: float, high: float, about: int = 18) -> Floats:
+    """Edges of equal bins at round numbers: steps of 1, 2 or 5 times a power of ten."""
+    rough = max(1.0, (high - low) / about)
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * next(factor for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough)
+    return np.arange(np.floor(low / step), np.ceil(high / step) + 1.5) * step
 
 
 def _split(worth: Floats, singles: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
