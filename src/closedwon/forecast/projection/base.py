@@ -127,11 +127,16 @@ def base_of(made: Projected, loaded: Loaded, place_rows: Any) -> Base:
     ageless = int(((loaded.status == "open") & (deals.born >= NEVER)).sum())
     return Base(
         made.refusal, deals.ids[found.deal].tolist(), [loaded.stages[at] for at in found.stage], [DUES[at] for at in found.due],
-        made.parts.chance, made.parts.value, deals.ids[found.new_deal].tolist(), made.parts.count, made.parts.worth,
+        _short(made.parts.chance, 9), _short(made.parts.value, 2), deals.ids[found.new_deal].tolist(), _short(made.parts.count, 9), _short(made.parts.worth, 2),
         np.concatenate(part), place, np.concatenate(share), made.give, made.correction.level, made.correction.shock, made.correction.looks,
         made.season, _factors(made, loaded), [_kept(one.name, one.deals, one.curve) for one in made.curves], made.observed, made.won,
         made.birth_days, ageless,
     )  # fmt: skip
+
+
+def _short(values: Floats, places: int) -> Floats:
+    """Rounded, so that the kept text has no more digits than it needs and reads back as the very same numbers."""
+    return np.asarray(np.round(values, places), dtype=np.float64)
 
 
 def _factors(made: Projected, loaded: Loaded) -> dict[str, dict[str, float]]:
@@ -150,13 +155,13 @@ def _kept(name: str, deals: int, curve: Incidence) -> KeptCurve:
     return KeptCurve(name, deals, points)
 
 
-_ARRAYS = {"open_chance": 9, "open_value": 2, "new_count": 9, "new_worth": 2, "place_part": 0, "place_share": 9}
+_ARRAYS = ("open_chance", "open_value", "new_count", "new_worth", "place_part", "place_share")
 
 
 def written(base: Base) -> str:
     """The projection as text."""
     plain = {name: value for name, value in vars(base).items() if name not in _ARRAYS and name != "curves"}
-    arrays = {name: np.round(getattr(base, name), places).tolist() for name, places in _ARRAYS.items()}
+    arrays = {name: getattr(base, name).tolist() for name in _ARRAYS}
     curves = [
         {"name": one.name, "deals": one.deals, "points": [list(asdict(point).values()) for point in one.points]} for one in base.curves
     ]

@@ -1,0 +1,106 @@
+/* Each deal of the type by what was so before the cutoff: the stages that it went through, how it ended, and at what amount. */
+/* Nothing at or after the cutoff is read: a state that began later is left out, and one that ends later has no end here. */
+WITH states AS (
+  SELECT
+    s.opportunity_id,
+    s.valid_from,
+    s.valid_until,
+    s.order_type,
+    s.segment,
+    s.region,
+    s.currency,
+    s.close_date,
+    s.owner_id,
+    s.created_at,
+    CASE
+      WHEN COALESCE(s.is_deleted, FALSE)
+      THEN 'lost'
+      ELSE COALESCE(g.status, 'open')
+    END AS status,
+    COALESCE(s.stage, '') AS stage,
+    s.amount_minor AS amount_minor
+  FROM deal_states AS s
+  CROSS JOIN params AS p
+  LEFT JOIN stages AS g
+    ON g.stage = s.stage
+  WHERE
+    s.valid_from < p.cutoff
+), chosen AS (
+  SELECT
+    s.opportunity_id,
+    s.order_type,
+    s.segment,
+    s.region,
+    s.currency,
+    s.status,
+    s.close_date,
+    s.amount_minor,
+    s.owner_id,
+    s.created_at,
+    s.stage,
+    ROW_NUMBER() OVER (ORDER BY s.opportunity_id NULLS LAST) AS deal_no
+  FROM states AS s
+  CROSS JOIN params AS p
+  LEFT JOIN order_types AS o
+    ON o.order_type = s.order_type
+  WHERE
+    s.valid_until >= p.cutoff
+    AND CASE
+      WHEN COALESCE(s.order_type, '') = ''
+      THEN p.untyped
+      ELSE (
+        NOT o.order_type IS NULL
+      ) = p.named
+    END
+    AND NOT EXISTS(
+      SELECT
+        1
+      FROM left_out AS x
+      WHERE
+        x.order_type = s.order_type
+    )
+), steps AS (
+  SELECT
+    c.deal_no,
+    s.valid_from,
+    s.status,
+    s.stage,
+    LAG(
+      CASE
+        WHEN s.status = 'open'
+        THEN s.stage
+        ELSE CONCAT('=', COALESCE(s.status, ''))
+      END
+    ) OVER w AS key_before,
+    CASE
+      WHEN s.status = 'open'
+      THEN s.stage
+      ELSE CONCAT('=', COALESCE(s.status, ''))
+    END AS this_key,
+    ROW_NUMBER() OVER w AS step_no
+  FROM states AS s
+  JOIN chosen AS c
+    ON c.opportunity_id = s.opportunity_id
+  WINDOW w AS (PARTITION BY s.opportunity_id ORDER BY s.valid_from NULLS LAST)
+), visits AS (
+  SELECT
+    deal_no,
+    status,
+    stage,
+    valid_from AS entered_at,
+    LEAD(valid_from) OVER v AS left_at,
+    LEAD(status) OVER v AS next_status,
+    LEAD(stage) OVER v AS next_stage
+  FROM steps
+  WHERE
+    step_no = 1 OR key_before <> this_key
+  WINDOW v AS (PARTITION BY deal_no ORDER BY valid_from NULLS LAST)
+)
+/* Stage by stage: when a deal came into it, when it left and to where. */
+SELECT
+  v.deal_no,
+  v.status,
+  v.stage,
+  v.entered_at,
+  v.left_at
+FROM visits AS v
