@@ -174,6 +174,8 @@ class _Shown:
     def __init__(self, problem: Problem, text: str, trails: dict[str, tuple[str, str]]) -> None:
         self.problem = problem
         self.path, self.trail = _path_of(problem.field or "", trails)
+        last = (problem.field or "").rpartition(".")[2]
+        self.message = "is missing" if trails and problem.message == f"{last!r} is missing" else problem.message
         self.excerpt = excerpt(text, problem)
 
     def as_field(self) -> dict[str, str]:
@@ -243,8 +245,9 @@ def _act(page: _Page, text: str) -> HttpResponse:
     if verb == "upload":
         return _uploaded(page, text)
     if verb.startswith("open:"):
-        actions.save_draft(name, text, by=by, note=request.POST.get("note", "").strip())
-        return redirect("policies:table", name=name, place=verb.removeprefix("open:"))
+        place = verb.removeprefix("open:")
+        actions.save_draft(name, _begun(text, place), by=by, note=request.POST.get("note", "").strip())
+        return redirect("policies:table", name=name, place=place)
     if verb == "apply":
         note, expected = request.POST.get("note", "").strip(), request.POST.get("expected", "")
         return applied(request, name, actions.apply(name, text, by=by, note=note, expected=expected))
@@ -314,6 +317,17 @@ def _at(value: Any, place: str) -> Any:
         except (KeyError, IndexError, ValueError, TypeError):
             return {}
     return value
+
+
+def _begun(text: str, place: str) -> str:
+    """The text with a table to fill in where there was none yet."""
+    whole = forms.parsed(text)
+    if _at(whole, place).get("inputs"):
+        return text
+    name = next((part for part in reversed(place.split(".")) if not part.isdigit()), "table")
+    columns = {use: [{"name": f"{use.removesuffix('s')} 1", "type": "text"}] for use in ("inputs", "outputs")}
+    table = {"table": name, "hit": "UNIQUE", **columns, "rows": [["-", "-"]]}
+    return written(text, whole, _with(whole, place.split("."), table), {})
 
 
 def _key(value: dict[str, Any], part: str) -> str:

@@ -124,12 +124,19 @@ class Form:
         """The id of the names that a formula at a place may use."""
         found = names_of(schema, self.given)
         if found is None:
-            found = dict(self.names(self.given, place)) if self.names else {}
+            found = self._told(place)
         known = next((key for key, one in self.offers.items() if one == found), None)
         if known is None:
             known = f"n{len(self.offers)}"
             self.offers[known] = found
         return known
+
+    def _told(self, place: Place) -> dict[str, str]:
+        """What the kind tells of a place; nothing while the text is not far enough for it."""
+        try:
+            return dict(self.names(self.given, place)) if self.names else {}
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+            return {}
 
     def options(self, schema: Schema, place: Place) -> list[tuple[str, str]]:
         """What a field that names a document, or a row of this one, may be."""
@@ -234,8 +241,7 @@ def _union(made: Node, schema: Schema, form: Form, value: Any, place: Place) -> 
 
 def _rows(made: Node, schema: Schema, form: Form, value: Any, place: Place) -> None:
     inner = shape.item_schema(schema, form.root)
-    kind = kind_of(inner, form.root)
-    if kind == "object":
+    if made.kind == "grid":
         made.children = _object(inner, form, {}, made.path, (*place, -1))  # the heads of the columns
     for at, one in enumerate(value if value is not MISSING else []):
         made.rows.append(_row(made, inner, form, one, at, (*place, at), _title(one, at)))

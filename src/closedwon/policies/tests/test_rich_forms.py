@@ -275,3 +275,30 @@ def test_mistakes_are_said_at_their_inputs(client, ws):
     assert client.get("/policies/matrix.deals/table/version.0.ladder.0.table/").status_code == 200
     assert client.get("/policies/matrix.deals/edit/").status_code == 200
     assert client.get("/policies/matrix.deals/table/grids.one/file.xlsx").status_code == 200
+
+
+def test_a_table_that_is_not_there_yet_is_begun(client, ws):
+    actions.apply("matrix/deals", TEXT, by=SYSTEM)
+    made = posted(forms.form(SCHEMA, forms.pressed(SCHEMA, TEXT, "add:version.0.tables")))
+    made["text"], made["verb"] = forms.pressed(SCHEMA, TEXT, "add:version.0.tables"), "open:version.0.tables.0"
+    answer = client.post("/policies/matrix.deals/form/", dict(made.lists()))
+    assert answer.headers["Location"] == "/policies/matrix.deals/table/version.0.tables.0/"
+    page = client.get(answer.headers["Location"]).content.decode()
+    assert 'value="input 1"' in page
+    draft = actions.draft_of("matrix/deals", by=_actor())
+    assert forms.parsed(draft.text)["version"][0]["tables"][0]["rows"] == [["-", "-"]]
+
+
+def _actor():
+    from closedwon.people.acting import actor_of
+    from closedwon.people.models import User
+
+    return actor_of(User.objects.get(email="ops@x.test"))
+
+
+def test_a_form_of_nothing_is_shown(client, ws):
+    client.post("/policies/matrix/new/", {"name": "fresh"})
+    page = client.get("/policies/matrix.fresh/form/").content.decode()
+    assert "is missing" in page
+    answer = client.post("/policies/matrix.fresh/form/", {"text": "", "do": "add:version"})
+    assert 'name="version.0.reference"' in answer.content.decode()
