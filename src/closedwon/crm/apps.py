@@ -28,7 +28,7 @@ class CrmConfig(AppConfig):
         from closedwon.crm.finding import register_search
         from closedwon.crm.home import cards
         from closedwon.crm.policy import PipelinePolicy
-        from closedwon.crm.preview import run_case, stages_preview
+        from closedwon.crm.preview import effect, run_case, stages_preview
         from closedwon.policies.registry import PolicyKind, register
         from closedwon.ui.today import register as register_cards
 
@@ -45,5 +45,6 @@ class CrmConfig(AppConfig):
                 "default/pipeline.toml",
                 run_case=run_case,
                 preview=stages_preview,
+                effect=effect,
             )
         )

@@ -19,3 +19,25 @@ def test_every_stage_with_its_deals_and_strangers_last(monkeypatch):
     ]  # fmt: skip
     monkeypatch.setattr(preview, "deals_by_stage", lambda by: {})
     assert preview.stages_preview(policy, by=None) == []
+
+
+def test_a_change_tells_which_deals_count_differently(monkeypatch):
+    old, new = (
+        load_text(text, PipelinePolicy)[0]
+        for text in (TEXT, TEXT.replace('"Open" }', '"Open", category = "commit", probability = "50%" }'))
+    )
+    groups = [
+        {"stage": "Open", "own": "", "currency": "USD", "deals": 2, "amount_minor": 150_00},
+        {"stage": "Open", "own": "", "currency": "EUR", "deals": 1, "amount_minor": 10_00},
+        {"stage": "Open", "own": "best_case", "currency": "USD", "deals": 4, "amount_minor": 7_00},
+        {"stage": "Won", "own": "pipeline", "currency": "USD", "deals": 9, "amount_minor": None},
+    ]
+    monkeypatch.setattr(preview, "deal_groups", lambda by: groups)
+    said, *rows = preview.effect(old, new, None)
+    assert said == "7 deals in 1 stages count differently."
+    assert [(row["before"], row["after"], row["deals"]) for row in rows] == [
+        ("open, best_case, 0%", "open, best_case, 50%", 4), ("open, pipeline, 0%", "open, commit, 50%", 3),
+    ]  # fmt: skip
+    assert rows[1]["amount"].count("+") == 1
+    assert list(preview.effect(old, old, None)) == ["No deal counts differently."]
+    assert list(preview.effect(None, new, None)) == ["No deal counts differently."]
