@@ -54,10 +54,13 @@ def effect(old: PipelinePolicy | None, new: PipelinePolicy | None, by: Actor) ->
     if not counts:
         yield "No deal counts differently."
         return
-    yield f"{sum(counts.values()):,} deals in {len({key[0] for key in counts})} stages count differently."
-    for key, deals in sorted(counts.items(), key=lambda pair: -pair[1]):
-        amount = " + ".join(format.money(minor, currency) for currency, minor in sorted(moved[key].items()) if minor)
-        yield {"stage": key[0], "before": key[1], "after": key[2], "deals": deals, "amount": amount or None}
+    deals, stages = sum(counts.values()), len({key[0] for key in counts})
+    yield f"{deals:,} deal{'' if deals == 1 else 's'} in {stages} stage{'' if stages == 1 else 's'} count{'s' if deals == 1 else ''} differently."
+    for key, count in sorted(counts.items(), key=lambda pair: -pair[1]):
+        amount = " + ".join(
+            f"{format.money(minor, currency)} {currency}".strip() for currency, minor in sorted(moved[key].items()) if minor
+        )
+        yield {"stage": key[0], "before": key[1], "after": key[2], "deals": count, "amount": amount or None}
 
 
 def _words(policy: PipelinePolicy, group: Mapping[str, Any]) -> str:

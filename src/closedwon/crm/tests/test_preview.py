@@ -34,10 +34,10 @@ def test_a_change_tells_which_deals_count_differently(monkeypatch):
     ]
     monkeypatch.setattr(preview, "deal_groups", lambda by: groups)
     said, *rows = preview.effect(old, new, None)
-    assert said == "7 deals in 1 stages count differently."
+    assert said == "7 deals in 1 stage count differently."
     assert [(row["before"], row["after"], row["deals"]) for row in rows] == [
         ("open, best_case, 0%", "open, best_case, 50%", 4), ("open, pipeline, 0%", "open, commit, 50%", 3),
     ]  # fmt: skip
-    assert rows[1]["amount"].count("+") == 1
+    assert rows[1]["amount"] == "10.00 EUR + 150.00 USD"
     assert list(preview.effect(old, old, None)) == ["No deal counts differently."]
     assert list(preview.effect(None, new, None)) == ["No deal counts differently."]
