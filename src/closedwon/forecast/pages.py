@@ -20,6 +20,7 @@ from closedwon.forecast.actions.projection import Machine
 from closedwon.forecast.results import Line
 from closedwon.forecast.rules import BUCKETS
 from closedwon.people.acting import web_actor
+from closedwon.people.actor import Actor
 from closedwon.ui import cells
 from closedwon.ui import format as fmt
 from closedwon.ui.context import View
@@ -76,7 +77,7 @@ def board(request: HttpRequest) -> HttpResponse:
         return answer
     context = {
         "view": view, "made": made, "tree": tree, "tiles": _tiles(request, view, made, mode, machine), "bullet": _bullet(made, machine),
-        "coming": _coming(view, made, mode), "mode": mode, "modes": _modes(request, view), "types": showing.types(request.get_full_path()),
+        "coming": _coming(view, made, mode, None if machine is None else _machines(request, view, by, made)), "mode": mode, "modes": _modes(request, view), "types": showing.types(request.get_full_path()),
         "title": f"Forecast, {made.now.type.label}", "lead": showing.lead(made), "views": _views(request, view, made, mode),
         "moves": _url(request, view, "moves"), "talk": _url(request, view, "talk"), "behind": _url(request, view, "open"),
         "export": _url(request, view, "waterfall"), "unit": made.now.currency, "alarms": made.now.alarms, "notes": made.now.notes,
@@ -130,7 +131,16 @@ def _bullet(made: Board, machine: Machine | None) -> Bullet:
     return Bullet(steps, target=head.quota, marks=marks, currency=made.now.currency)
 
 
-def _coming(view: View, made: Board, mode: str) -> list[dict[str, Any]]:
+def _machines(request: HttpRequest, view: View, by: Actor, made: Board) -> dict[str, int | None]:
+    """The projection of this period and the next two, for those that are kept ready."""
+    found = {}
+    for one in (made.now, *made.coming):
+        machine = projection.machine(by=by, node=view.scope or None, **{**_asked(request, view), "period": one.period})
+        found[one.period.label] = machine.median if machine else None
+    return found
+
+
+def _coming(view: View, made: Board, mode: str, machines: Mapping[str, int | None] | None) -> list[dict[str, Any]]:
     """This period and the next two, side by side, each with its address."""
     rows = []
     for found in (made.now, *made.coming):
@@ -140,7 +150,8 @@ def _coming(view: View, made: Board, mode: str) -> list[dict[str, Any]]:
                 "label": found.period.label, "days": f"{fmt.day(found.period.start)} to {fmt.day(found.period.last)}", "line": line,
                 "href": View(found.period, view.as_of, view.org, view.currency, view.rates, view.scope).url("/forecast/"),
                 "numbers": [(label, _number(line, name, mode)) for name, label in showing.STEPS.items()],
-                "open": line.open_in_period, "closed": line["closed"], "quota": line.quota, "coverage": line.coverage, "machine": line["machine"],
+                "open": line.open_in_period, "closed": line["closed"], "quota": line.quota, "coverage": line.coverage,
+                "machine": line["machine"] if machines is None else machines[found.period.label],
             }
         )  # fmt: skip
     return rows
