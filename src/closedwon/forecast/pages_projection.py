@@ -35,17 +35,31 @@ def _url(request: HttpRequest, view: View, to: str, **more: Any) -> str:
     return view.url(f"/forecast/{to}", **{**kept, **more})
 
 
+def _polls(request: HttpRequest) -> bool:
+    """Whether a waiting page asks if the work is done."""
+    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Target", "") == "waits"
+
+
+def _anew() -> HttpResponse:
+    """Have the waiting page load itself anew: what it waited for is there."""
+    answer = HttpResponse(status=200)
+    answer["HX-Refresh"] = "true"
+    return answer
+
+
 @require_GET
 def outlook(request: HttpRequest) -> HttpResponse:
     """What the period will come to: won so far, open deals, new business, and the curves behind."""
     by, view = web_actor(request), View.of(request)
     head: dict[str, Any] = {
-        "view": view, "title": "Projection", "types": showing.types(request.get_full_path()), "back": _url(request, view, "backtest"),
+        "view": view, "title": "Projection", "types": showing.types(request.get_full_path()), "back": _url(request, view, "projection/backtest"),
         "board": _url(request, view, ""),
     }  # fmt: skip
     waiting = projection.waiting(by=by, node=view.scope or None, **_asked(request, view))
     if waiting is not None:
         return render(request, "forecast/projection_wait.html", {**head, "job": waiting, "url": request.get_full_path()})
+    if _polls(request):
+        return _anew()
     found = projection.projection(by=by, node=view.scope or None, take=200, **_asked(request, view))
     head |= {"made": found, "lead": words.lead(found), "unit": found.ask.currency, "notes": found.notes}
     if found.refusal:
@@ -115,13 +129,15 @@ def look_back(request: HttpRequest) -> HttpResponse:
     wanted: dict[str, Any] = {"days": days, "horizon": horizon, "type": request.GET.get("type") or None, "currency": view.currency}
     if request.method == "POST":
         backtest.start_backtest(by=by, **wanted)
-        return redirect(_url(request, view, "backtest", horizon=horizon, every=every, count=count))
+        return redirect(_url(request, view, "projection/backtest", horizon=horizon, every=every, count=count))
     job = backtest.find_backtest(by=by, **wanted)
     context: dict[str, Any] = {
         "view": view, "title": "Back-test", "types": showing.types(request.get_full_path()), "horizon": horizon, "every": every, "count": count,
         "choices": EVERY.items(), "job": job, "url": request.get_full_path(), "projection": _url(request, view, "projection"), "first": days[0],
-        "last": days[-1], "action": _url(request, view, "backtest"), "unit": view.currency,
+        "last": days[-1], "action": _url(request, view, "projection/backtest"), "unit": view.currency,
     }  # fmt: skip
+    if job is not None and job.finished and _polls(request):
+        return _anew()
     if job is not None and job.status == "done":
         looks = backtest.looks_of(job)
         made = backtest.BackTest(looks, horizon, view.currency, wanted["type"] or "")
@@ -199,5 +215,5 @@ MEANING = (
 paths = [
     path("machine", machine, name="machine"),
     path("projection", outlook, name="projection"),
-    path("backtest", look_back, name="backtest"),
+    path("projection/backtest", look_back, name="backtest"),
 ]

@@ -13,6 +13,7 @@ from closedwon.ui.charts import Bar, Chart, Waterfall
 from closedwon.ui.context import View
 from closedwon.ui.parts import Tile
 
+SHOWN_AGES = (28, 56, 84, 112, 140, 182, 224, 280, 364)
 DUES = {"past": "passed", "inside": "in these days", "soon after": "within a quarter after", "later": "later", "none": "none"}
 
 
@@ -95,8 +96,8 @@ def curve_chart(curve: KeptCurve) -> Chart:
 
 
 def curve_rows(curve: KeptCurve) -> list[dict[str, Any]]:
-    """The curve every four weeks for a year, with the deals at risk."""
-    return [vars(point) for point in curve.points if point.age % 28 == 0 and point.age <= 364]
+    """The curve at some ages of the first year, with the deals at risk."""
+    return [vars(point) for point in curve.points if point.age in SHOWN_AGES]
 
 
 def look_rows(found: Projection) -> list[dict[str, Any]]:

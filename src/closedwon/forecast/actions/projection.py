@@ -261,14 +261,14 @@ def _kept_at(_url: str, version: int) -> Mapping[tuple[str, ...], str]:
 
 
 def default_asks(on: Ground) -> list[Ask]:
-    """The questions that pages ask by default: each type that can be projected, this quarter and the next."""
+    """The questions that pages ask by default: each type that can be projected, this quarter and the next two."""
     from closedwon.forecast.reading import calendar
 
     made = []
     for kind in on.policy.types:
         ask = ask_for(on, type=kind.name)
         if not reading.unfit(ask):
-            made += [ask, replace(ask, period=calendar().next(ask.period, 1))]
+            made += [ask, *(replace(ask, period=calendar().next(ask.period, step)) for step in (1, 2))]
     return made
 
 

@@ -440,12 +440,15 @@ def test_pages_and_api_show_it_and_hide_it(sellers, person, client):
     assert told["curves"][0]["points"][0]["at_risk"] > 0
     looks = client.get("/api/v1/forecast/backtest?as_of=2026-03-31,2026-04-30&horizon_days=60").json()
     assert [one["as_of"] for one in looks] == ["2026-03-31", "2026-04-30"]
-    page = "/forecast/backtest?as_of=2026-10-31&count=3&horizon=60"
+    page = "/forecast/projection/backtest?as_of=2026-10-31&count=3&horizon=60"
     assert "Nobody has asked this yet" in client.get(page).content.decode()
-    client.post("/forecast/backtest?as_of=2026-10-31", {"horizon": "60", "every": "month", "count": "3"})
+    client.post("/forecast/projection/backtest?as_of=2026-10-31", {"horizon": "60", "every": "month", "count": "3"})
     job = Job.objects.get(kind="forecast.backtest")
     assert "At work" in client.get(page).content.decode()
+    polled = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "waits"}
+    assert "HX-Refresh" not in client.get(page, **polled).headers
     execute(job.pk)
+    assert client.get(page, **polled).headers["HX-Refresh"] == "true"
     shown = client.get(page).content.decode()
     assert "How far off" in shown
     assert "Run-rate" in shown
@@ -485,4 +488,5 @@ def test_a_large_projection_is_made_by_a_job(sellers, person, client, monkeypatc
     page = "/forecast/projection?as_of=2026-10-20&period=2026-Q4"
     assert "being made" in client.get(page).content.decode()
     execute(Job.objects.get(kind="forecast.project").pk)
+    assert client.get(page, HTTP_HX_REQUEST="true", HTTP_HX_TARGET="waits").headers["HX-Refresh"] == "true"
     assert "Eight of ten outcomes" in client.get(page).content.decode()
