@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -151,11 +151,11 @@ def _problem(item: Any, text: str, file: str | None, model: type[BaseModel]) -> 
         mend = _nearest(str(where[-1]), model)
     elif item["type"] == "missing":
         message = f"{where[-1]!r} is missing"
-    line, column = _within(text, line_of(text, where), item.get("ctx", {}))
+    line, column = within(text, line_of(text, where), item.get("ctx", {}))
     return Problem(message, file, line, column, field=".".join(map(str, where)), mend=mend)
 
 
-def _within(text: str, line: int | None, told: Any) -> tuple[int | None, int | None]:
+def within(text: str, line: int | None, told: Mapping[str, Any]) -> tuple[int | None, int | None]:
     """The line and column of a mistake inside a formula that begins on or below a line of the text; without column where it cannot be told."""
     formula, column = told.get("formula"), told.get("column")
     if not formula or not column or not line:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from closedwon.base.errors import Problem
+from closedwon.base.policytext import within
 from closedwon.base.tomlplaces import line_of
 from closedwon.formula.decisions.field import findings
+from closedwon.formula.formula import Formula
 from closedwon.policies.registry import PolicyKind
 
 Place = Sequence[str | int]
@@ -42,6 +44,14 @@ class Lint:
         name = next((one for one, file in self.files.items() if file == problem.file), "")
         place: list[str | int] = [int(part) if part.isdigit() else part for part in problem.field.split(".")]
         return replace(problem, line=line_of(self.texts.get(name, ""), place))
+
+    def mistakes(self, name: str, place: Place, formula: Formula, *, severity: str = "error") -> Iterator[Problem]:
+        """The mistakes of a formula that stands at a place of the document of that name, each at its line and column."""
+        for told in formula.problems:
+            made = self.problem(name, place, told.message, severity=severity, mend=told.mend)
+            where = {"formula": formula.text, "line": told.line or 1, "column": told.column or 0}
+            line, column = within(self.texts.get(name, ""), made.line, where)
+            yield replace(made, line=line, column=column)
 
     def warning(self, name: str, place: Place, message: str, *, mend: str | None = None) -> Problem:
         """A warning at a place of the document of that name."""

@@ -15,10 +15,10 @@ from closedwon.base.errors import ClosedwonError
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
 from closedwon.policies import actions, case_pages, collection_pages, form_pages
-from closedwon.policies.form_pages import checked
 from closedwon.policies.models import PolicyVersion
 from closedwon.policies.registry import document, kind, kinds
 from closedwon.policies.schema import keys_of, schema_of
+from closedwon.policies.showing import checked
 from closedwon.policies.urls import KeyConverter
 
 

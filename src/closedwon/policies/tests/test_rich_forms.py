@@ -13,6 +13,7 @@ from closedwon.formula.field import FormulaField, FormulaText, mistakes, refuse
 from closedwon.formula.formula import Formula, compile  # noqa: A004
 from closedwon.people.actor import SYSTEM
 from closedwon.policies import actions, forms, registry
+from closedwon.policies.linting import Lint
 from closedwon.policies.schema import keys_of, schema_of
 from closedwon.policies.tests.test_forms import posted
 
@@ -302,3 +303,11 @@ def test_a_form_of_nothing_is_shown(client, ws):
     assert "is missing" in page
     answer = client.post("/policies/matrix.fresh/form/", {"text": "", "do": "add:version"})
     assert 'name="version.0.reference"' in answer.content.decode()
+
+
+def test_a_lint_tells_the_mistakes_of_a_formula_with_their_columns():
+    context = Lint({"deals": TEXT}, {"deals": "matrix/deals.toml"})
+    formula = compile("discount > 30%", {"rebate": "percent"})
+    (told,) = context.mistakes("deals", ["version", 0, "rule", 0, "when"], formula, severity="warning")
+    line = next(at for at, one in enumerate(TEXT.splitlines(), 1) if one.startswith("when"))
+    assert (told.line, told.column, told.severity) == (line, len("when = '") + 1, "warning")
