@@ -8,6 +8,8 @@ from closedwon.ui.nav import NavItem
 
 SEES = frozenset({"sales-ops", "executive", "manager", "rep", "se", "csm", "overlay", "partner-manager", "deal-desk", "finance", "auditor"})
 """Roles that have deals in sight."""
+FLAGS = frozenset({"admin", "sales-ops", "executive", "auditor", "finance", "deal-desk"})
+"""Roles that may read policies."""
 
 
 class ForecastConfig(AppConfig):
@@ -20,11 +22,13 @@ class ForecastConfig(AppConfig):
         NavItem("Forecast", "Board", "forecast:board", SEES, 10, words="roll-up quota commit gap coverage"),
         NavItem("Forecast", "Waterfall", "forecast:waterfall", SEES, 20, words="pipeline moved pushed new flow"),
         NavItem("Forecast", "Projection", "forecast:projection", SEES, 15, words="machine interval curves back-test accuracy median"),
+        NavItem("Forecast", "Inspection flags", "forecast:flags", FLAGS, 40, words="flags formulas rules risk"),
         NavItem("Forecast", "Deal inspection", "forecast:deals", SEES, 30, words="flags risk pushed stale"),
     ]
 
     def ready(self) -> None:
         """Make the forecast policy, the scopes, the currencies and the numbers of Today known."""
+        from closedwon.forecast import flag_kind
         from closedwon.forecast.flags import InspectionPolicy, decide
         from closedwon.forecast.home import cards, currencies, scopes
         from closedwon.forecast.policy import ForecastPolicy
@@ -53,6 +57,10 @@ class ForecastConfig(AppConfig):
                 "closedwon.forecast",
                 "default/inspection.toml",
                 run_case=decide,
+                preview=flag_kind.preview,
+                lint=flag_kind.look,
+                effect=flag_kind.effect,
+                names=flag_kind.names,
             )
         )
         register_projection()

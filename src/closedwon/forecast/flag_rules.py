@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from closedwon.base.rule import Rule
 from closedwon.base.tables import Column, ColumnType, columns, table
@@ -45,9 +45,33 @@ def _custom_cell(name: str, kind: str, *, there: bool) -> str:
     return f"LOWER({text}) IN ('true', 't', 'yes', 'y', '1') AS {quoted(name)}" if kind == "yes/no" else f"{text} AS {quoted(name)}"
 
 
-@lru_cache(maxsize=32)
-def measures(measure: tuple[str, ...], custom: Custom = ()) -> Rule:
-    """The given deals to a row each of what formulas may read, custom columns too."""
+ALWAYS = ("name", "category", "close_date")
+"""Fields that are measured whether a formula reads them or not."""
+EVERY = frozenset(item.name for item in FIELDS)
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureRule(TypeRule):
+    """The measures of which only the used fields are told, the rest left blank, so that the engine need not read them."""
+
+    used: frozenset[str] = EVERY
+
+    @cached_property
+    def sql(self) -> str:
+        """The text with its words filled in; around it the choice of fields."""
+        text = super().sql
+        if self.used >= EVERY:
+            return text
+        told = {item.column for item in FIELDS if item.name in self.used or item.name in ALWAYS} | {"opportunity_id"}
+        blank = {item.column for item in FIELDS} - told
+        kinds = {"text": "VARCHAR", "int": "BIGINT", "date": "DATE", "bool": "BOOLEAN"}
+        cells = [f"CAST(NULL AS {kinds[c.type]}) AS {quoted(c.name)}" if c.name in blank else f"t.{quoted(c.name)}" for c in self.outputs]
+        return f"SELECT {', '.join(cells)} FROM (\n{text}\n) AS t"
+
+
+@lru_cache(maxsize=64)
+def measures(measure: tuple[str, ...], custom: Custom = (), used: frozenset[str] = EVERY) -> Rule:
+    """The given deals to a row each of what formulas may read, custom columns too; fields that are not used are blank."""
     if not all(CUSTOM.fullmatch(name) for name, _, _ in custom):
         raise ValueError(f"no such custom columns: {custom}")
     inputs = {name: table(name).columns for name in ("deal_states", "activities", "opportunity_contacts", "accounts", "users")}
@@ -65,7 +89,7 @@ def measures(measure: tuple[str, ...], custom: Custom = ()) -> Rule:
     }  # fmt: skip
     name = "_".join(("deal_measures", *measure, *(["custom"] if custom else [])))
     outputs = (*MEASURED, *(_custom_column(name, kind) for name, kind, _ in custom))
-    return TypeRule(name, "closedwon.forecast", "sql/deal_measures.sql", inputs, outputs, ("opportunity_id",), words=words)
+    return MeasureRule(name, "closedwon.forecast", "sql/deal_measures.sql", inputs, outputs, ("opportunity_id",), words=words, used=used)
 
 
 @dataclass(frozen=True, eq=False)

@@ -259,6 +259,15 @@ class FlagBook:
         """The label and the reason of every flag."""
         return {(flag.name, key): text_of(getattr(flag, key), self.types) for flag in self.policy.flags for key in ("label", "why")}
 
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """The fields that the active flags read, in their formulas, labels and reasons."""
+        made = {name for formula in self.formulas.values() for name in formula.fields}
+        for flag in self.policy.active:
+            for key in ("label", "why"):
+                made |= {name for _, formula in self.texts[flag.name, key].parts if formula for name in formula.fields}
+        return frozenset(made)
+
     def row(self, measured: Mapping[str, Any]) -> dict[str, Any]:
         """A measured deal as the values that formulas see, numbers of the policy too."""
         return fields.row_of(measured, self.policy.columns, self.currency) | self.policy.constants

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,7 +13,7 @@ from django.urls import include, path
 from django.views.decorators.http import require_GET
 
 from closedwon.base.errors import Invalid
-from closedwon.forecast import actions, pages_projection, showing
+from closedwon.forecast import actions, pages_flags, pages_projection, showing
 from closedwon.forecast.actions import projection
 from closedwon.forecast.actions.board import Board
 from closedwon.forecast.actions.projection import Machine
@@ -21,6 +21,7 @@ from closedwon.forecast.results import Line
 from closedwon.forecast.rules import BUCKETS
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
+from closedwon.policies.actions import READERS
 from closedwon.ui import cells
 from closedwon.ui import format as fmt
 from closedwon.ui.context import View
@@ -248,7 +249,7 @@ def talk(request: HttpRequest) -> HttpResponse:
     sure = [row for row in page.rows if row["category"] in ("commit", "most_likely", "best_case")] or list(page.rows)
     sure.sort(key=lambda row: (not any(flag.severity == "high" for flag in row["flags"]), -abs(row["amount_in_minor"])))
     context = {
-        "rows": [_shown(view, row) for row in sure[:5]],
+        "rows": [_shown(view, row, request.GET.get("type", "")) for row in sure[:5]],
         "count": len(sure),
         "unit": page.currency,
         "all": _url(request, view, "deals"),
@@ -257,20 +258,26 @@ def talk(request: HttpRequest) -> HttpResponse:
     return render(request, "forecast/part_talk.html", context)
 
 
-def _shown(view: View, row: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(view: View, row: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {
         **row,
         "href": view.url(f"/pipeline/deals/{row['opportunity_id']}"),
         "label": showing.category(row["category"]),
-        "marks": _marks(row),
+        "marks": _marks(view, row, kind),
     }
 
 
-def _marks(row: Mapping[str, Any]) -> list[cells.Flag]:
-    return [cells.Flag(flag.label, "bad" if flag.severity == "high" else "warn", flag.reason) for flag in row["flags"]]
+def _marks(view: View, row: Mapping[str, Any], kind: str) -> list[cells.Flag]:
+    return [
+        cells.Flag(
+            flag.label, "bad" if flag.severity == "high" else "warn", flag.reason,
+            view.url(f"/forecast/deals/{quote(row['opportunity_id'], safe='')}/flags/{flag.name}", type=kind),
+        )
+        for flag in row["flags"]
+    ]  # fmt: skip
 
 
-def _deal_columns(view: View, unit: str, *, flags: bool = True) -> list[Col]:
+def _deal_columns(view: View, unit: str, kind: str = "", *, flags: bool = True) -> list[Col]:
     columns = [
         Col("name", "Deal", href=lambda row: view.url(f"/pipeline/deals/{row['opportunity_id']}"), drawer=True, sort=False),
         Col("amount_in_minor", "Amount", "money", currency=unit, places=0, phone="big", sort=False, total=True),
@@ -278,7 +285,7 @@ def _deal_columns(view: View, unit: str, *, flags: bool = True) -> list[Col]:
         Col("category", "Category", value=lambda row: showing.category(row["category"]), sort=False),
     ]
     if flags:
-        columns.append(Col("flags", "Flags", "flags", value=_marks, phone="wide", sort=False))
+        columns.append(Col("flags", "Flags", "flags", value=lambda row: _marks(view, row, kind), phone="wide", sort=False))
     return [
         *columns,
         Col("stage", "Stage", sort=False),
@@ -310,7 +317,7 @@ def opened(request: HttpRequest) -> HttpResponse:
         return actions.deals_behind(by=by, buckets=names, node=view.scope or None, skip=skip, take=take, **asked)
 
     table = DataTable(
-        request, "forecast:open", _deal_columns(view, view.currency), _paged(ask), title="Open deals of the period", unit=view.currency,
+        request, "forecast:open", _deal_columns(view, view.currency, request.GET.get("type", "")), _paged(ask), title="Open deals of the period", unit=view.currency,
         note="the largest first, undated ones too", search=False, page=20, name="open-deals",
         empty=("No open deals", "Nothing is open in this period here."),
     )  # fmt: skip
@@ -331,7 +338,7 @@ def number(request: HttpRequest) -> HttpResponse:
             return actions.deals_behind(by=by, buckets=buckets, node=view.scope or None, skip=skip, take=take, **asked)
 
         table = DataTable(
-            request, "forecast:number", _deal_columns(view, view.currency), _paged(ask), unit=view.currency, search=False, page=25,
+            request, "forecast:number", _deal_columns(view, view.currency, request.GET.get("type", "")), _paged(ask), unit=view.currency, search=False, page=25,
             name=f"forecast-{bucket}", empty=("No deals", "No deal stands behind this number."),
         )  # fmt: skip
         if (answer := table.answer()) is not None:
@@ -449,11 +456,11 @@ def deals(request: HttpRequest) -> HttpResponse:
     page = actions.inspection(by=by, node=view.scope or None, **_asked(request, view))
     counts = showing.flag_counts(page.rows)
     rows: Sequence[Mapping[str, Any]] = [row for row in page.rows if not flag or any(item.name == flag for item in row["flags"])]
-    columns = _deal_columns(view, page.currency)
+    columns = _deal_columns(view, page.currency, request.GET.get("type", ""))
     table = DataTable(
         request, "forecast:inspection", [_sortable(col) for col in columns], rows, title="Deals to look at", unit=page.currency,
         note="the most urgent first", name="deal-inspection",
-        empty=("Nothing stands out", "No open deal of this period breaks a rule of the forecast policy."),
+        empty=("Nothing stands out", "No open deal of this period has a flag."),
     )  # fmt: skip
     if (answer := table.answer()) is not None:
         return answer
@@ -462,7 +469,7 @@ def deals(request: HttpRequest) -> HttpResponse:
         for rule, label, count in counts
     ]
     context = {
-        "view": view, "table": table, "chips": chips, "types": showing.types(request.get_full_path()), "title": "Deal inspection",
+        "view": view, "table": table, "chips": chips, "may_read": by.has(*READERS), "types": showing.types(request.get_full_path()), "title": "Deal inspection",
         "lead": f"{page.count:,} open deals of {view.period.label} have at least one flag; they are worth {fmt.compact(page.total_minor, page.currency)} {page.currency}.",
     }  # fmt: skip
     return render(request, "forecast/deals.html", context)
@@ -488,6 +495,7 @@ urlpatterns = [
                     path("waterfall", waterfall, name="waterfall"),
                     path("waterfall/bar", bar, name="bar"),
                     path("deals", deals, name="deals"),
+                    *pages_flags.paths,
                     *pages_projection.paths,
                 ],
                 "forecast",

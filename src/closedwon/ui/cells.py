@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Flag:
-    """A short mark on a row: its words, its tone ("warn", "bad", "good" or ""), and the reason shown on hover and to screen readers."""
+    """A short mark on a row: its words, its tone ("warn", "bad", "good" or ""), and the reason shown on hover and to screen readers.
+
+    With `href` it opens that address in the drawer.
+    """
 
     label: str
     tone: str = "warn"
     why: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True)

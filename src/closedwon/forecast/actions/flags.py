@@ -142,19 +142,30 @@ class Needs:
     stage_visits: int
     columns: tuple[tuple[str, str], ...]
     later: tuple[str, ...]
+    used: frozenset[str]
 
     @classmethod
     def of(cls, book: FlagBook) -> Needs:
         """The needs of a policy."""
         told = book.policy
-        return cls(told.amount_days, told.stage_visits, tuple(sorted(told.columns.items())), tuple(told.later))
+        return cls(
+            told.amount_days, told.stage_visits, tuple(sorted(told.columns.items())), tuple(told.later), book.used & flag_rules.EVERY
+        )
+
+    def reads(self, prefix: str) -> bool:
+        """Whether a field of that beginning is used."""
+        return any(name.startswith(prefix) for name in self.used)
 
 
 def _measure_inputs(on: Ground, ask: Ask, needs: Needs, deals: Sequence[Deal]) -> dict[str, Any]:
     company = current().settings.currency
+    wanted = {
+        "activities": needs.reads("days_since_activity"), "opportunity_contacts": needs.reads("contacts"), "accounts": needs.reads("Account."),
+        "users": needs.reads("Owner."), "opportunities": bool(needs.columns),
+    }  # fmt: skip
     return {
         "deal_states": on.deals(ask),
-        **{name: on.source(name) for name in ("activities", "opportunity_contacts", "accounts", "users", "opportunities")},
+        **{name: on.source(name) if read else rows_to_table([], table(name).columns) for name, read in wanted.items()},
         "subjects": [{"opportunity_id": row["opportunity_id"], "category": row["bucket"]} for row in deals],
         "params": [
             {
@@ -170,7 +181,7 @@ def _measure_inputs(on: Ground, ask: Ask, needs: Needs, deals: Sequence[Deal]) -
 
 def _rule(on: Ground, ask: Ask, needs: Needs) -> Any:
     there = {column.name for column in on.source("opportunities").columns}
-    return flag_rules.measures(tuple(ask.type.measure), tuple((name, kind, name in there) for name, kind in needs.columns))
+    return flag_rules.measures(tuple(ask.type.measure), tuple((name, kind, name in there) for name, kind in needs.columns), needs.used)
 
 
 def measured(on: Ground, ask: Ask, needs: Needs, deals: Sequence[Deal]) -> pa.Table:

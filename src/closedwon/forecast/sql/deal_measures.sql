@@ -1,12 +1,18 @@
 -- What a flag's formula may read of each given deal, as it stood at the cutoff: one row per deal.
 -- What a company does not track (activities, contacts) is null.
 WITH
-  history AS (
-    SELECT s.*, u.category FROM deal_states AS s CROSS JOIN params AS p JOIN subjects AS u ON u.opportunity_id = s.opportunity_id
+  history AS ( -- the few columns that are looked at over time
+    SELECT s.opportunity_id, s.valid_from, s.valid_until, s.stage, s.close_date, deal_amount AS measure_minor
+    FROM deal_states AS s CROSS JOIN params AS p JOIN subjects AS u ON u.opportunity_id = s.opportunity_id
     WHERE s.valid_from < p.cutoff
   ),
   here AS ( -- as they stand at the cutoff
-    SELECT s.*, deal_amount AS measure_minor FROM history AS s CROSS JOIN params AS p WHERE s.valid_until >= p.cutoff
+    SELECT
+      s.opportunity_id, u.category, s.name, s.account_id, s.owner_id, s.currency, s.forecast_category, s.stage, s.probability_ppm, s.close_date,
+      s.start_date, s.created_at, s.order_type, s.term_months, s.next_step, s.source, s.region, s.segment, s.product_family, s.push_count,
+      s.last_activity_at, s.valid_until, deal_amount AS measure_minor
+    FROM deal_states AS s CROSS JOIN params AS p JOIN subjects AS u ON u.opportunity_id = s.opportunity_id
+    WHERE s.valid_from < p.cutoff AND s.valid_until >= p.cutoff
   ),
   steps AS (
     SELECT s.opportunity_id, s.valid_from, s.stage, s.close_date,
@@ -38,7 +44,7 @@ WITH
     WHERE c.since <= p.day AND (c.until IS NULL OR c.until > p.day) GROUP BY c.opportunity_id
   ),
   most AS ( -- the most that it was in the last days
-    SELECT s.opportunity_id, MAX(deal_amount) AS amount_minor
+    SELECT s.opportunity_id, MAX(s.measure_minor) AS amount_minor
     FROM history AS s CROSS JOIN params AS p
     WHERE CAST(s.valid_until AS DATE) > p.day - CAST(p.amount_days AS INTEGER) GROUP BY s.opportunity_id
   ),

@@ -109,9 +109,12 @@ def change(value: Any, currency: str = "", since: str = "") -> SafeString:
 
 
 @register.simple_tag
-def flag(label: Any, tone: str = "warn", why: str = "") -> SafeString:
-    """A short mark with its reason."""
+def flag(label: Any, tone: str = "warn", why: str = "", href: str = "") -> SafeString:
+    """A short mark with its reason; with an address it opens that in the drawer."""
     hidden = format_html('<span class="visually-hidden">: {}</span>', why) if why else ""
+    if href:
+        words = (href, tone or "plain", why, label, hidden)
+        return format_html('<a href="{}" data-drawer class="cw-flag cw-flag-{}" title="{}">{}{}</a>', *words)
     return format_html('<span class="cw-flag cw-flag-{}" title="{}">{}{}</span>', tone or "plain", why, label, hidden)
 
 
