@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -107,11 +107,13 @@ class Evaluation:
 
     def value(self, node: Node) -> Any:
         """The node's value; shared nodes are reckoned once. Raises Fault."""
-        key = id(node)
+        op, key = node.op, id(node)
+        if op == "lit" and self.trace is None:
+            return node.data
         if key in self.known:
             return self.known[key]
         try:
-            made = getattr(self, f"_{node.op}")(node)
+            made = _HOW[op](self, node)
         except Fault as fault:
             if self.trace is not None:
                 self.trace[key] = fault
@@ -349,3 +351,8 @@ class Evaluation:
         if op == "SUM":
             return fits(sum(made), node.type)
         return None if not made else min(made) if op == "MIN" else max(made)
+
+
+_HOW: dict[str, Callable[[Evaluation, Node], Any]] = {
+    name.removeprefix("_"): method for name, method in vars(Evaluation).items() if name.startswith("_") and not name.startswith("__")
+}

@@ -192,7 +192,7 @@ def flat(row: Mapping[str, Any], name: str = "") -> dict[str, Any]:
     made: dict[str, Any] = {}
     for key, value in row.items():
         path = f"{name}.{key}" if name else str(key)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101  the first is quick
             made.update(flat(value, path))
         else:
             made[path] = value

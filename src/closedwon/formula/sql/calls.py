@@ -42,7 +42,7 @@ class Calls(Core):
 
     def _call(self, node: Node) -> Sql:
         function: Function = node.data
-        args = [self.atom(arg) for arg in node.args]
+        args = [self.write(arg) if arg.op == "lit" else self.atom(arg) for arg in node.args]
         values = [one.value for one in args]
         error = self.errors(*(one.error for one in args))
         present = (
@@ -52,7 +52,7 @@ class Calls(Core):
             or "TRUE"
         )
         if not function.strict:
-            values = [self.bind(f"COALESCE({value}, {_fill(function.fills[at])})") for at, value in enumerate(values)]
+            values = [self._filled(arg, value, fill) for arg, value, fill in zip(node.args, values, function.fills, strict=False)]
         values += [_fill(fill) for fill in function.fills[len(values) :]]
         values = [self.dialect.argument(value, kind.rstrip("?")) for value, kind in zip(values, function.kinds, strict=False)]
         template, refuse = self._texts(node)
@@ -68,6 +68,12 @@ class Calls(Core):
         if node.type.numeric and not node.type.approx:
             made = f"CAST({made} AS BIGINT)"
         return Sql(made, error)
+
+    def _filled(self, arg: Node, value: str, fill: Any) -> str:
+        """An argument with its stand-in for blank; a constant stays one, so that a pattern is read once and not for every row."""
+        if arg.op == "lit":
+            return _fill(fill) if arg.data is None else value
+        return self.bind(f"COALESCE({value}, {_fill(fill)})")
 
     def _texts(self, node: Node) -> tuple[str, tuple[tuple[str, str], ...]]:
         """A function's SQL, and the conditions under which it is refused."""
