@@ -1,0 +1,1 @@
+"""Who must agree: policies and a request to steps, persons and reasons. Pure."""
