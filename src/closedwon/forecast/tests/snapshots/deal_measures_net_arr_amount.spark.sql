@@ -2,8 +2,12 @@
 /* What a company does not track (activities, contacts) is null. */
 WITH history AS (
   SELECT
-    s.*,
-    u.category
+    s.opportunity_id,
+    s.valid_from,
+    s.valid_until,
+    s.stage,
+    s.close_date,
+    COALESCE(s.net_arr_minor, s.amount_minor) AS measure_minor
   FROM deal_states AS s
   CROSS JOIN params AS p
   JOIN subjects AS u
@@ -12,12 +16,35 @@ WITH history AS (
     s.valid_from < p.cutoff
 ), here AS (
   SELECT
-    s.*,
+    s.opportunity_id,
+    u.category,
+    s.name,
+    s.account_id,
+    s.owner_id,
+    s.currency,
+    s.forecast_category,
+    s.stage,
+    s.probability_ppm,
+    s.close_date,
+    s.start_date,
+    s.created_at,
+    s.order_type,
+    s.term_months,
+    s.next_step,
+    s.source,
+    s.region,
+    s.segment,
+    s.product_family,
+    s.push_count,
+    s.last_activity_at,
+    s.valid_until,
     COALESCE(s.net_arr_minor, s.amount_minor) AS measure_minor
-  FROM history AS s
+  FROM deal_states AS s
   CROSS JOIN params AS p
+  JOIN subjects AS u
+    ON u.opportunity_id = s.opportunity_id
   WHERE
-    s.valid_until >= p.cutoff
+    s.valid_from < p.cutoff AND s.valid_until >= p.cutoff
 ), steps AS (
   SELECT
     s.opportunity_id,
@@ -80,7 +107,7 @@ WITH history AS (
 ), most AS (
   SELECT
     s.opportunity_id,
-    MAX(COALESCE(s.net_arr_minor, s.amount_minor)) AS amount_minor
+    MAX(s.measure_minor) AS amount_minor
   FROM history AS s
   CROSS JOIN params AS p
   WHERE
