@@ -28,7 +28,7 @@ class ForecastConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the forecast policy, the scopes, the currencies and the numbers of Today known."""
-        from closedwon.forecast import flag_kind
+        from closedwon.forecast import flag_kind, policy_kind
         from closedwon.forecast.flags import InspectionPolicy, decide
         from closedwon.forecast.home import cards, currencies, scopes
         from closedwon.forecast.policy import ForecastPolicy
@@ -45,6 +45,9 @@ class ForecastConfig(AppConfig):
                 "Forecast types and categories",
                 "closedwon.forecast",
                 "default/forecast.toml",
+                run_case=policy_kind.run_case,
+                preview=policy_kind.preview,
+                effect=policy_kind.effect,
             )
         )
         register(

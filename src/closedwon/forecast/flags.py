@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -276,7 +277,7 @@ class FlagBook:
 def decide(policy: InspectionPolicy, given: Mapping[str, Any]) -> dict[str, Any]:
     """The steps of one deal, as cases test them: each active flag yes or no, `flags`, their `labels` and `reasons`.
 
-    `given` names fields; `today` is the day. Raises Invalid for a name that is no field.
+    `given` names fields; `today` is the day, some day where it is not given. Raises Invalid for a name that is no field.
     """
     known = policy.types()
     values = {("TODAY()" if name == "today" else name): value for name, value in given.items()}
@@ -284,7 +285,7 @@ def decide(policy: InspectionPolicy, given: Mapping[str, Any]) -> dict[str, Any]
     strange = sorted(name for name in values if name.casefold() not in folded)
     if strange:
         raise Invalid(f"There is no field {strange[0]!r}.", mend=f"There are: today, {', '.join(fields.KNOWN)}.")
-    row = {**dict.fromkeys(known), "Owner.Active": True, **policy.constants, **values}
+    row = {**dict.fromkeys(known), "TODAY()": date(2000, 1, 1), "Owner.Active": True, **policy.constants, **values}
     made: dict[str, Any] = {}
     raised = []
     for flag in policy.active:

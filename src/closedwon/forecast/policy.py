@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -66,6 +67,21 @@ class ForecastType(PolicyModel):
             raise ValueError(f"the type {self.name} names order types and exceptions; write one of them")
         return self
 
+    def counts(self, order_type: str | None) -> bool:
+        """Whether a deal of that order type is among those that the type counts."""
+        if not order_type:
+            return self.untyped
+        return order_type in self.order_types if self.order_types else order_type not in self.except_order_types
+
+    def measure_of(self, deal: Mapping[str, Any]) -> str:
+        """The measure that is counted of a deal: the first that it has; empty where it has none."""
+        return next((name for name in self.measure if deal.get(name) is not None), "")
+
+    def date_of(self, deal: Mapping[str, Any]) -> Any:
+        """The date that puts a deal into a period; None for an undated one."""
+        first = {"renewal_due": "contract_end", "effective_start": "start_date"}.get(self.period_date)
+        return (deal.get(first) if first else None) or deal.get("close_date")
+
 
 FIXED = ("commit", "best_case", "most_likely", "pipeline", "omitted", "closed")
 """Categories that every company has: the board and the commands name them."""
@@ -114,6 +130,13 @@ class ForecastPolicy(Referenced):
                 for way in _ways(text):
                     made.setdefault(way, item.name)
         return made
+
+    def category_of(self, raw: str | None, of_stage: str, status: str = "open") -> str:
+        """The category of a deal: what it says itself, in any way of writing it, else what its stage says; unmapped where nobody knows it."""
+        if status != "open":
+            return {"won": "closed"}.get(status, "omitted")
+        known = self.aliases.get(raw or "")
+        return of_stage if not raw or known == "closed" else known or "unmapped"
 
 
 def _ways(text: str) -> set[str]:
