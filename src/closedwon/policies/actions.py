@@ -114,28 +114,47 @@ def apply_all(
     for key, text in texts.items():
         if text is None and not document(key).kind.many:
             raise Invalid(f"{key} cannot be retired.", mend="Only documents of a collection can; apply another text instead.")
-    plans = plan_all(texts, files)
+    standing, plans = _standing(texts), plan_all(texts, files)
     with transaction.atomic():
+        if _standing(texts) != standing:  # somebody applied another one meanwhile
+            plans = plan_all(texts, files)
         made = [_bring(planned, texts[planned.kind], by, note, (expected or {}).get(planned.kind)) for planned in plans]
-        for version, planned, is_new in made:
-            if is_new:
+        for version, planned, seen in made:
+            if seen is not None:
                 _record(version, planned, by, note)
+        for version, _, seen in made:
+            if seen is not None and _overtaken(version, seen):
+                raise Conflict(f"{version.key} was changed at the same moment.", mend="Look at the version in force, then apply again.")
     for version, planned, _ in made:
         if not planned.retires or version.is_retired:
             _write(document(planned.kind), None if planned.retires else version.text)
     return [version for version, _, _ in made]
 
 
-def _bring(planned: Plan, text: str | None, by: Actor, note: str, expected: str | None) -> tuple[PolicyVersion, Plan, bool]:
-    """The version that says so, a new one unless it is in force already. Raises Conflict."""
+def _standing(texts: Texts) -> list[tuple[str, str, str]]:
+    """What is in force of the kinds concerned: kind, document, digest."""
+    names = {document(key).kind.name for key in texts}
+    return [row for name in sorted(names) for row in versions_in_force(name).values_list("kind", "document", "digest")]
+
+
+def _overtaken(version: PolicyVersion, seen: int) -> bool:
+    """Whether another version of the document came into force while this one did; the audit trail lets one of two through first."""
+    mine = PolicyVersion.objects.filter(kind=version.kind, document=version.document, status__in=COUNTING)
+    return mine.exclude(pk=version.pk).filter(pk__gt=seen).exists()
+
+
+def _bring(planned: Plan, text: str | None, by: Actor, note: str, expected: str | None) -> tuple[PolicyVersion, Plan, int | None]:
+    """The version that says so, and, for a new one, the number of the one before it (0 for none). Raises Conflict."""
     found = document(planned.kind)
     mine = PolicyVersion.objects.filter(kind=found.kind.name, document=found.name)
     last = mine.select_for_update().filter(status__in=COUNTING).order_by("-id").first()
     now = None if last is None or last.is_retired else last
-    if text is None and now is None and last is not None:
-        return last, planned, False
+    if text is None and now is None:
+        if last is None:
+            raise NotFound(f"No {planned.kind} policy is in force.")
+        return last, planned, None
     if text is not None and now and now.digest == planned.digest:
-        return now, planned, False
+        return now, planned, None
     if expected is not None and expected != (now.digest if now else ""):
         raise Conflict(f"The {planned.kind} policy was changed meanwhile.", mend="Look at the version in force, then apply again.")
     made = PolicyVersion.objects.create(
@@ -143,7 +162,7 @@ def _bring(planned: Plan, text: str | None, by: Actor, note: str, expected: str 
         note=note[:300], written_by=by.name, applied_by=by.name, applied_at=timezone.now(),
     )  # fmt: skip
     mine.filter(status="draft", written_by=by.name).update(status="dropped")
-    return made, planned, True
+    return made, planned, last.pk if last else 0
 
 
 def _record(version: PolicyVersion, planned: Plan, by: Actor, note: str) -> None:

@@ -264,3 +264,23 @@ def test_hundreds_of_documents_cost_few_queries(client, ws, django_assert_max_nu
         assert len(actions.applied_all("chains")) == 300
     with django_assert_max_num_queries(2):
         assert actions.check("chains/c-001", text(then="c-002")) == []
+
+
+def test_two_at_the_same_moment_are_not_both_in_force(ws, monkeypatch):
+    real = actions._record
+
+    def other_first(version, planned, by, note):
+        PolicyVersion.objects.create(kind="chains", document="a", text=text("9%"), digest="x", status="applied", written_by="o", applied_by="o")
+        real(version, planned, by, note)
+
+    monkeypatch.setattr(actions, "_record", other_first)
+    with pytest.raises(Conflict):
+        actions.apply("chains/a", text(), by=SYSTEM)
+    assert actions.applied_all("chains") == {}
+    assert not Entry.objects.filter(subject="policy:chains/a").exists()
+
+
+def test_what_was_never_in_force_cannot_be_retired(ws):
+    with pytest.raises(NotFound):
+        actions.apply_all({"chains/never": None}, by=SYSTEM)
+    assert not PolicyVersion.objects.filter(kind="chains").exists()
