@@ -45,12 +45,20 @@ def hints(
                 return tuple(found)
             tried += 1
             then = preview(united, changed, people, at, approved, explain=False)
-            removed = asked - _asked(then)
-            if then.outcome not in ("needs-approval", "approved") or _asked(then) - asked or removed <= best:
+            removed, added = asked - _asked(then), _asked(then) - asked
+            if then.outcome not in ("needs-approval", "approved") or not _lighter(united, removed, added) or removed <= best:
                 continue
             best = removed
-            found.append(_told(united, tested, values, after, lines, removed, now))
+            found.append(_told(united, tested, values, after, lines, removed, added, now))
     return tuple(found)
+
+
+def _lighter(united: United, removed: set[str], added: set[str]) -> bool:
+    """Whether fewer roles are asked, or as many of lower places."""
+    if not removed or len(added) > len(removed):
+        return False
+    top = max(united.group(role) for role in removed)
+    return all(united.group(role) < top for role in added)
 
 
 def _asked(preview_: Preview) -> set[str]:
@@ -214,6 +222,16 @@ def _told(united: United, tested: Tested, values: Values, after: Any, lines: tup
         where = f"line {lines[0]}" if len(lines) == 1 else f"{len(lines)} lines"
         what = f"At most {what} on {where}" if tested.worse == "higher" else f"At least {what} on {where}"
     left = len({role for step in now.steps if step.status != "inherited" for role in step.roles}) - len(roles)
+    instead = " and ".join(united.roles[role].label for role in sorted(added, key=united.rank) if role in united.roles)
+    if instead:
+        return Hint(
+            tested.name,
+            _said(before, kind),
+            _said(after, kind),
+            tuple(roles),
+            f"{tested.label}: {what} asks {instead} instead of {' and '.join(names)}",
+            lines,
+        )
     saves = "needs nobody" if left <= 0 else f"saves the step{'s' if len(names) > 1 else ''} of {' and '.join(names)}"
     return Hint(tested.name, _said(before, kind), _said(after, kind), tuple(roles), f"{tested.label}: {what} {saves}", lines)
 

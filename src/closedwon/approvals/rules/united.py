@@ -82,6 +82,7 @@ class United:
     hours: Mapping[str, Hours]
     sources: tuple[Source, ...]
     problems: tuple[tuple[str, Place, Problem], ...] = ()
+    places: Mapping[tuple[str, str], tuple[str, Place]] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -137,7 +138,7 @@ class _Uniting:
         hours = self._merged(found, "hours")
         return United(
             self.subject, self.day, currency, fields, types, labels, computes, tested, roles, chains, askers, floor, explanations, hours,
-            sources, tuple(self.problems),
+            sources, tuple(self.problems), _places(found),
         )  # fmt: skip
 
     def _versions(self) -> Iterator[tuple[str, int, MatrixVersion]]:
@@ -336,6 +337,16 @@ class _Uniting:
             for place, one in enumerate(version.role):
                 if one.limit_on and one.limit_on not in tested and one.limit_on not in self._merged(found, "fields"):
                     self._wrong(name, ("version", at, "role", place, "limit_on"), f"unknown field {one.limit_on!r}")
+
+
+def _places(found: Sequence[tuple[str, int, MatrixVersion]]) -> dict[tuple[str, str], tuple[str, Place]]:
+    """Where each role and chain is written."""
+    made: dict[tuple[str, str], tuple[str, Place]] = {}
+    for name, at, version in found:
+        for part in ("role", "chain"):
+            for place, one in enumerate(getattr(version, part)):
+                made.setdefault((part, one.name), (name, ("version", at, part, place)))
+    return made
 
 
 def _role_words(version: MatrixVersion, at: int) -> Iterator[tuple[Place, str]]:
