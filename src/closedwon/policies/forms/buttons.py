@@ -51,7 +51,7 @@ def _keyed(value: Any, place: str) -> str:
 def _press(schema: Schema, root: Schema, value: Any, parts: list[str], button: tuple[str, int, str], origins: Origins) -> Any:
     """The value with the button's change at the place that the parts lead to."""
     verb, at, place = button
-    kind = kind_of(schema, root)
+    kind = shape.settled(kind_of(schema, root), value) if isinstance(value, dict) else kind_of(schema, root)
     if not parts:
         if kind in {"pairs", "named"}:
             return _pairs(value or {}, verb, at, {} if kind == "named" else "")

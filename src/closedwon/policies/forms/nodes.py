@@ -175,8 +175,7 @@ def _object(schema: Schema, form: Form, value: Mapping[str, Any], path: str, pla
 
 def node_of(schema: Schema, form: Form, value: Any, path: str, place: Place, *, required: bool, name: str = "") -> Node:
     """The node of one value."""
-    kind = kind_of(schema, form.root)
-    kind = "toml" if not shape.fits(kind, value) else kind
+    kind = shape.settled(kind_of(schema, form.root), value)
     made = Node(kind, path, _label(schema, name or str(place[-1])), first_line(schema.get("description", "")), required)
     made.place = ".".join(map(str, place))
     made.value = show(value) if kind in SCALARS | {"lines", "few", "several"} else ""

@@ -60,8 +60,7 @@ def _object(schema: Schema, reading: _Reading, before: Mapping[str, Any], path: 
 
 
 def _value(schema: Schema, reading: _Reading, before: Any, path: str) -> Any:
-    kind = kind_of(schema, reading.root)
-    kind = "toml" if not shape.fits(kind, before) else kind
+    kind = shape.settled(kind_of(schema, reading.root), before)
     if kind in {"object", "union"}:
         read = _union if kind == "union" else _object
         made = read(schema, reading, before if before is not MISSING else {}, path)
@@ -199,7 +198,7 @@ def _named(inner: Schema, reading: _Reading, before: Any, path: str) -> Any:
 
 
 def _pair(kind: str, given: str, like: Any) -> Any:
-    return shape.any_value(given, like) if kind == "any" or given[:1] in {"[", "{"} else scalar(kind, given)
+    return shape.any_value(given, like) if kind not in shape.SCALARS - {"any"} or given[:1] in {"[", "{"} else scalar(kind, given)
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:

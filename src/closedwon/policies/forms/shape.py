@@ -143,6 +143,14 @@ def fits(kind: str, value: Any) -> bool:
     return not isinstance(value, dict | list)
 
 
+def settled(kind: str, value: Any) -> str:
+    """The kind of field that shows the value: another shape than the schema's is shown as names and values, or as text of TOML."""
+    if fits(kind, value):
+        return kind
+    plain = kind == "named" and isinstance(value, dict) and not any(isinstance(one, dict | list) for one in value.values())
+    return "pairs" if plain else "toml"
+
+
 def show(value: Any) -> str:
     """A value as an input shows it; blank for none."""
     if value is None or value is MISSING:

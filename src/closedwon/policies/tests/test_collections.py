@@ -270,7 +270,9 @@ def test_two_at_the_same_moment_are_not_both_in_force(ws, monkeypatch):
     real = actions._record
 
     def other_first(version, planned, by, note):
-        PolicyVersion.objects.create(kind="chains", document="a", text=text("9%"), digest="x", status="applied", written_by="o", applied_by="o")
+        PolicyVersion.objects.create(
+            kind="chains", document="a", text=text("9%"), digest="x", status="applied", written_by="o", applied_by="o"
+        )
         real(version, planned, by, note)
 
     monkeypatch.setattr(actions, "_record", other_first)
