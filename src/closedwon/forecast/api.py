@@ -10,8 +10,10 @@ from ninja import Field, Query, Router, Schema
 
 from closedwon.base.money import format_major
 from closedwon.forecast import actions, api_projection
+from closedwon.forecast.reading import book_in_force
 from closedwon.forecast.results import RollUp
 from closedwon.people.acting import api_actor
+from closedwon.policies.actions import READERS
 
 router = Router()
 router.add_router("", api_projection.router)
@@ -221,6 +223,61 @@ def inspection(request: HttpRequest, asked: Query[Paged], flag: str = "") -> Any
     words = {key: value for key, value in asked.words().items() if key not in ("by_dim", "known_as_of")}
     page = actions.inspection(by=api_actor(request), flag=flag, **words)
     return _deals(page, page.rows[asked.skip : asked.skip + asked.take])
+
+
+class FlagRuleOut(Schema):
+    """A flag of the inspection policy in force."""
+
+    name: str
+    label: str
+    when: str
+    severity: str
+    why: str
+    help: str
+
+
+@router.get("/flags", response=list[FlagRuleOut], summary="The inspection flags in force")
+def flags(request: HttpRequest) -> Any:
+    """The flags that are on, in the order of the policy, each with its formula."""
+    api_actor(request).need(*READERS, to="read policies")
+    book = book_in_force()
+    return list(book.policy.active) if book else []
+
+
+class SeenOut(Schema):
+    """A value that a formula saw."""
+
+    name: str
+    value: str
+    about: str
+
+
+class WhyOut(Schema):
+    """Why a deal has a flag: what its formula saw, the value of every part, and since when."""
+
+    deal: str
+    flag: str
+    raised: bool
+    label: str
+    reason: str
+    error: str
+    when: str
+    since: date | None
+    since_is_exact: bool
+    saw: list[SeenOut]
+    steps: dict[str, Any]
+
+
+@router.get("/deals/{deal}/flags/{flag}", response=WhyOut, summary="Why a deal has a flag")
+def why(request: HttpRequest, deal: str, flag: str, asked: Query[Asked]) -> Any:
+    """The formula, the values that it saw and those of all its parts; `since` is the first day of the unbroken run of days."""
+    words = {key: value for key, value in asked.words().items() if key not in ("by_dim", "known_as_of", "node")}
+    found = actions.why(by=api_actor(request), deal=deal, flag=flag, **words)
+    return {
+        "deal": found.deal, "flag": found.flag.name, "raised": found.raised, "label": found.label, "reason": found.reason, "error": found.error,
+        "when": found.flag.when, "since": found.since, "since_is_exact": found.since_is_exact, "saw": [vars(one) for one in found.saw],
+        "steps": found.steps.as_dict(),
+    }  # fmt: skip
 
 
 class TypeOut(Schema):

@@ -1,4 +1,4 @@
-"""`closedwon forecast show | deals | refresh` and `closedwon pipeline waterfall | deals`."""
+"""`closedwon forecast show | deals | inspect | why | refresh` and `closedwon pipeline waterfall | deals`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     forecast.command("show")(show)
     forecast.command("deals")(deals)
     forecast.command("inspect")(inspect)
+    forecast.command("why")(why)
     forecast.command("refresh")(refresh)
     commands_projection.register(forecast)
     app.add_typer(forecast, name="forecast")
@@ -142,6 +143,29 @@ def inspect(
     from dataclasses import replace
 
     _print_deals(replace(page, rows=page.rows[:take]), form)
+
+
+def why(
+    deal: Annotated[str, typer.Argument(help="The deal's id, as inspect and deals list it.")],
+    flag: Annotated[str, typer.Argument(help="The flag's name, such as pushed.")],
+    as_of: AsOf = "now",
+    period: PeriodOption = "",
+    type_: TypeOption = "",
+) -> None:
+    """Why a deal has a flag: the formula, the value of every part, and since when."""
+    actor = _start()
+    from closedwon.forecast.actions import why as explain
+
+    found = explain(by=actor, deal=deal, flag=flag, as_of=as_of, period=period or None, type=type_ or None)
+    typer.echo(f"{found.name}: {found.label if found.raised else f'no {found.flag.name}'}")
+    if found.raised:
+        typer.echo(found.reason or found.label)
+        typer.echo(f"since {found.since}" if found.since_is_exact else f"since {found.since} or longer")
+    if found.error:
+        typer.echo(f"it cannot be told: {found.error}")
+    typer.echo(f"\n{found.flag.when}")
+    for line in found.steps.lines():
+        typer.echo(f"  {line}")
 
 
 def bar_deals(
