@@ -17,6 +17,8 @@ from closedwon.policies.schema import first_line, resolved
 from closedwon.policies.tomltext import MISSING, item_of
 
 Place = tuple[str | int, ...]
+FEW = 6
+"""So many fields of a card are always shown; the others wait while they are blank."""
 
 
 @dataclass
@@ -58,6 +60,19 @@ class Node:
     def is_known(self) -> bool:
         """Whether its value is one of those that may be chosen."""
         return self.value in self.option_values
+
+    @property
+    def first(self) -> list[Node]:
+        """The small fields that are shown at once: what must be there, what the text says, and the first few."""
+        small = [one for one in self.children if one.is_small]
+        chosen = [one for at, one in enumerate(small) if one.required or one.is_said or at < FEW]
+        return chosen if len(small) - len(chosen) > 1 else small
+
+    @property
+    def more(self) -> list[Node]:
+        """The small fields that wait below "More"."""
+        first = {one.path for one in self.first}
+        return [one for one in self.children if one.is_small and one.path not in first]
 
     @property
     def said(self) -> str:
@@ -258,6 +273,10 @@ def _row(made: Node, inner: Schema, form: Form, value: Any, at: int, place: Plac
     row = Node("row", shape.joined(made.path, at), title, at=at, place=".".join(map(str, place)))
     whole = node_of(inner, form, value, row.path, place, required=True)
     row.children = [whole] if whole.kind in {"table", "toml"} else whole.children
+    said = [
+        one.said.replace("\n", ", ") for one in row.children if one.is_small and one.is_said and one.said != title and one.kind != "yesno"
+    ]
+    row.help = " · ".join(one if len(one) <= 40 else f"{one[:39]}…" for one in said[:3])
     return row
 
 

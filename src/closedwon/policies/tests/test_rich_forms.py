@@ -311,3 +311,11 @@ def test_a_lint_tells_the_mistakes_of_a_formula_with_their_columns():
     (told,) = context.mistakes("deals", ["version", 0, "rule", 0, "when"], formula, severity="warning")
     line = next(at for at, one in enumerate(TEXT.splitlines(), 1) if one.startswith("when"))
     assert (told.line, told.column, told.severity) == (line, len("when = '") + 1, "warning")
+
+
+def test_blank_fields_beyond_the_first_few_wait():
+    made = forms.Node(
+        "row", "r", "r", children=[forms.Node("text", f"r.{n}", str(n), value="x" if n == 9 else "", required=n == 8) for n in range(12)]
+    )
+    assert [one.path for one in made.first] == ["r.0", "r.1", "r.2", "r.3", "r.4", "r.5", "r.8", "r.9"]
+    assert [one.path for one in made.more] == ["r.6", "r.7", "r.10", "r.11"]
