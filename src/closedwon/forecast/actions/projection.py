@@ -71,6 +71,8 @@ class Projection:
     observed: int = 0
     won_deals: int = 0
     birth_days: int = 0
+    sees_all: bool = False
+    """Whether it was asked by somebody who sees the whole company."""
 
     @property
     def total(self) -> int:
@@ -102,9 +104,9 @@ def projected(on: Ground, ask: Ask, by: Actor, node: str | None, take: int = 25)
     nodes = visible_nodes(organisation(on, ask).tree, seen, node)
     line = _line(rolled(on, ask, seen, node=node), node)
     span = reading.span_of(ask)
-    head = Projection(node or "", ask, span.days, "", _notes(ask, None), line["closed"], quota=line.quota)
+    head = Projection(node or "", ask, span.days, "", _notes(ask, None), line["closed"], quota=line.quota, sees_all=seen.everything)
     if refusal := reading.unfit(ask):
-        return replace(head, refusal=refusal)
+        return replace(head, refusal=refusal, notes=())
     if not span.days:
         return replace(
             head, notes=("The period is over: nothing is still to come.",), median=line["closed"], low=line["closed"], high=line["closed"]

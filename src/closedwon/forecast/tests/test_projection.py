@@ -456,6 +456,7 @@ def test_pages_and_api_show_it_and_hide_it(sellers, person, client):
     mine = client.get(f"/forecast/projection?{query}").content.decode()
     assert "bob deal" not in mine
     assert "At risk" not in mine
+    assert "Back-test" not in mine
     assert client.get(page).status_code == 403
     assert client.get(f"/api/v1/forecast/projection?{query}").json()["curves"] == []
     assert client.get(f"/api/v1/forecast/projection?{query}&node=bob").status_code == 404
