@@ -220,7 +220,7 @@ class Factors:
 
 
 def factors_of(replays: Sequence[Replay], stages: int, setting: Setting) -> Factors:
-    """The factors from the deals of the look backs: f at which Σ 1 − (1 − p)^f + m · f is what was won + m · g.
+    """The factors from the deals of the look backs: f at which Σ 1 − (1 − p)^f + m · f ÷ g is what was won + m.
 
     p are the curves' chances, m is FACTOR_WINS, g the factor leaned on: of all stages together for a stage, 1 for all stages together.
     Of what all deals have in common, so much is taken out first as few look backs cannot tell from chance: prior_replays in prior_replays + n.
@@ -228,7 +228,10 @@ def factors_of(replays: Sequence[Replay], stages: int, setting: Setting) -> Fact
     plain = Factors(np.ones((stages, len(DUES))), np.ones(SIZES))
     if not replays:
         return plain
-    lost, won, stage, due, size = (np.concatenate([part(one) for one in replays]) for part in _PARTS)
+    founds = [one.found for one in replays]
+    lost = np.log1p(-np.clip(np.concatenate([one.chance for one in founds]), 0.0, 1.0 - 1e-12))
+    won = np.concatenate([one.won for one in replays]).astype(np.float64)
+    stage, due, size = (np.concatenate([getattr(one, name) for one in founds]) for name in ("stage", "due", "size"))
     common = float(-np.expm1(lost).sum()) / max(1.0, won.sum())
     won = won * common ** (setting.prior_replays / (setting.prior_replays + len(replays)))
     for _ in range(2):  # each factor given the other one
@@ -241,15 +244,6 @@ def factors_of(replays: Sequence[Replay], stages: int, setting: Setting) -> Fact
     return plain
 
 
-_PARTS = (
-    lambda one: np.log1p(-np.clip(one.found.chance, 0.0, 1.0 - 1e-12)),
-    lambda one: one.won.astype(np.float64),
-    lambda one: one.found.stage,
-    lambda one: one.found.due,
-    lambda one: one.found.size,
-)
-
-
 def _factors(lost: Floats, won: Floats, code: Ints, leaned: Floats) -> Floats:
     """One factor for each code, by halving between 0.01 and 20 all at once."""
     codes = len(leaned)
@@ -260,7 +254,7 @@ def _factors(lost: Floats, won: Floats, code: Ints, leaned: Floats) -> Floats:
         middle = np.sqrt(low * high)
         got = np.bincount(code, weights=-np.expm1(middle[code] * lost), minlength=codes) + FACTOR_WINS * middle / leaned
         low, high = np.where(got < wanted, middle, low), np.where(got < wanted, high, middle)
-    return np.sqrt(low * high)
+    return np.asarray(np.sqrt(low * high), dtype=np.float64)
 
 
 def adjusted(found: Expected, factors: Factors) -> Expected:

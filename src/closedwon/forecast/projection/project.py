@@ -91,11 +91,15 @@ def curves_of(loaded: Loaded, today: int, since: int, weeks: int) -> list[Curve]
     watched = (deals.born <= today) & (end > entry)
     ended = deals.ended <= today
     made: list[Curve] = []
+    before = 0
     for level, family in enumerate(loaded.levels):
+        if int(family.max(initial=0)) + 1 == before:
+            continue  # the same families as the level above
+        before = int(family.max(initial=0)) + 1
         for number in range(int(family.max(initial=0)) + 1):
             key = next((key for key, one in zip(loaded.groups, family, strict=True) if one == number), ())[:level]
             inside = watched & (family[deals.group] == number)
-            if inside.any() and (level == 0 or key != made[0].name):
+            if inside.any():
                 curve = cumulative_incidence(entry[inside], end[inside], (deals.won & ended)[inside], (~deals.won & ended)[inside])
                 made.append(Curve(", ".join(part or "none" for part in key) or "All deals", int(inside.sum()), curve))
     return made

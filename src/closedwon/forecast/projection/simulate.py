@@ -87,7 +87,7 @@ def _nice_edges(low: float, high: float, about: int = 18) -> Floats:
     rough = max(1.0, (high - low) / about)
     power = 10.0 ** np.floor(np.log10(rough))
     step = power * next(factor for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough)
-    return np.arange(np.floor(low / step), np.ceil(high / step) + 1.5) * step
+    return np.asarray(np.arange(np.floor(low / step), np.ceil(high / step) + 1.5) * step, dtype=np.float64)
 
 
 def _split(worth: Floats, singles: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
