@@ -207,7 +207,9 @@ def _text(value: Any, kind: Type) -> Any:
     return value
 
 
-def _told(united: United, tested: Tested, values: Values, after: Any, lines: tuple[str, ...], removed: set[str], now: Preview) -> Hint:
+def _told(
+    united: United, tested: Tested, values: Values, after: Any, lines: tuple[str, ...], removed: set[str], added: set[str], now: Preview
+) -> Hint:
     kind = tested.type if tested.type.kind else number(1)
     rows, _, part = tested.name.rpartition(".")
     before = (

@@ -125,7 +125,7 @@ class Resolver:
         for person in chosen:
             if self.why_not(person, role):
                 continue
-            other, via = self._in_place_of(person, role)
+            other, via = self.in_place_of(person, role)
             if other is None or other.id in free:
                 continue
             free.append(other.id)
@@ -134,7 +134,7 @@ class Resolver:
                 stands[other.id] = person.id
         return free, stands, ways
 
-    def _in_place_of(self, person: Person, role: Role) -> tuple[Person | None, str]:
+    def in_place_of(self, person: Person, role: Role) -> tuple[Person | None, str]:
         """Who decides in a person's place: the person, else a delegate, else a manager; None where all are away or may not."""
         told = person.name or person.id
         delegate = self._delegate(person, role, {person.id})
@@ -190,7 +190,7 @@ class Resolver:
         stands: dict[str, str] = {}
         via = "manager"
         for person in way:
-            other, how = self._in_place_of(person, role)
+            other, how = self.in_place_of(person, role)
             if other is None:
                 return Found(role, ((person.id,),), "any", 0, "queue", queue=(person.id,))
             if (other.id,) not in asked:

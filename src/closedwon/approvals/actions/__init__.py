@@ -1,0 +1,1 @@
+"""The verbs of approvals: submit, revise, decide, recall, delegate, and the clock."""

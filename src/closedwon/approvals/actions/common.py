@@ -1,0 +1,167 @@
+"""What the verbs share: policies in force, locking a request, opening steps, settling its state, and who may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from closedwon.approvals.actions.people import person_of
+from closedwon.approvals.actions.subjects import subject_of
+from closedwon.approvals.deciding import Policies
+from closedwon.approvals.hours import due
+from closedwon.approvals.models import DONE, Ask, Decision, Delegation, Rebind, Request, Step, Version
+from closedwon.approvals.rules.reading import request_of
+from closedwon.approvals.rules.united import United
+from closedwon.approvals.rules.values import Approved
+from closedwon.approvals.rules.values import Request as Asked
+from closedwon.base.errors import Conflict, NotFound
+from closedwon.people.actor import Actor
+from closedwon.people.visibility import closing_day
+from closedwon.policies.actions import applied_all, versions_in_force
+
+SEES = ("deal-desk", "finance", "executive", "auditor")
+"""Roles that see every request; sales ops without a region do too."""
+
+
+def policies() -> Policies:
+    """The approval policies in force."""
+    return Policies(applied_all("approvals"), {version.document: version.digest for version in versions_in_force("approvals")})
+
+
+def today(at: datetime) -> Any:
+    """The company's day of an instant."""
+    return closing_day(at)
+
+
+def locked(request_id: int) -> Request:
+    """The request, locked until the transaction ends. Raises NotFound."""
+    found = Request.objects.select_for_update().filter(pk=request_id).first()
+    if found is None:
+        raise NotFound(f"There is no request {request_id}, or you may not see it.")
+    return found
+
+
+def united_of(request: Request, version: Version) -> United:
+    """What the policies in force said of a version on its day."""
+    return policies().on(request.kind, today(version.created_at))
+
+
+def asked_of(version: Version) -> Asked:
+    """The content of a version as the rules take it."""
+    return request_of(version.content)
+
+
+def approvals(request: Request) -> tuple[Approved, ...]:
+    """The approvals that persons really gave on a request and did not take back by a later decision."""
+    last: dict[str, Decision] = {}
+    for one in request.decisions.exclude(verb__in=("override", "meet")).select_related("version").order_by("id"):
+        last[one.person] = one
+    return tuple(
+        Approved(one.person, frozenset(one.roles), replace(asked_of(one.version), submitted_at=None), one.at)
+        for one in last.values()
+        if one.verb in ("approve", "condition")
+    )
+
+
+def open_ready(request: Request, version: Version, at: datetime) -> list[Step]:
+    """Open every step whose predecessors are done; gives those that were opened."""
+    steps = list(version.steps.all())
+    done = {step.order for step in steps if step.state in DONE}
+    opened = []
+    hours = united_of(request, version).hours_of(request.region)
+    remind = _remind_hours(request, version)
+    for step in steps:
+        if step.state == "waiting" and set(step.waits_for) <= done:
+            step.state, step.opened_at = "open", at
+            if step.sla_hours:
+                step.due_at = due(at, step.sla_hours, hours)
+                before = max((remind.get(role, 0) for role in step.roles), default=0)
+                step.remind_at = due(at, step.sla_hours - before, hours) if 0 < before < step.sla_hours else None
+            step.save()
+            opened.append(step)
+    return opened
+
+
+def _remind_hours(request: Request, version: Version) -> dict[str, int]:
+    return {name: role.remind_hours for name, role in united_of(request, version).roles.items()}
+
+
+def settle(request: Request, version: Version, at: datetime) -> None:
+    """The state that follows from the steps; an approval is given only where each step stands on this very content."""
+    steps = list(version.steps.all())
+    if any(step.state == "rejected" for step in steps):
+        request.state, request.closed_at = "rejected", at
+        version.steps.filter(state__in=("waiting", "open", "conditional")).update(state="skipped")
+    elif all(step.state in DONE for step in steps):
+        for step in steps:
+            _bound(step, version)
+        request.state, request.closed_at = "approved", at
+    else:
+        waiting = any(step.state in ("waiting", "open") for step in steps)
+        request.state, request.closed_at = ("pending", None) if waiting else ("conditional", None)
+    request.save()
+    if request.state in ("approved", "rejected"):
+        Ask.objects.filter(step__version=version, state="open").update(state="closed")
+    subject_of(request.kind).changed(request)
+
+
+def _bound(step: Step, version: Version) -> None:
+    """Raise Conflict unless a decision or a rebind stands behind a finished step for the content of this version."""
+    if step.state == "inherited":
+        fits = Rebind.objects.filter(step=step, version=version, content_hash=version.content_hash).exists()
+    else:
+        fits = Decision.objects.filter(covers=step, version=version, content_hash=version.content_hash).exists()
+    if not fits:
+        raise Conflict(
+            f"The step {step.title} is not bound to version {version.number}.", mend="Submit the request again; this is a fault."
+        )
+
+
+def lenders(person: str, request_kind: str, amount: Any, at: datetime) -> set[str]:
+    """Those in whose place a person may decide now."""
+    rows = Delegation.objects.filter(taker=person, since__lte=at, until__gt=at, ended_at__isnull=True)
+    return {
+        row.giver
+        for row in rows
+        if (not row.kinds or request_kind in row.kinds) and (row.limit is None or (amount is not None and abs(amount) <= row.limit))
+    }
+
+
+def take_part(person: str) -> Q:
+    """Requests in which a person takes part: as submitter, owner, asked, standing in, or as one of those who may take it."""
+    lent = list(
+        Delegation.objects.filter(taker=person, until__gt=timezone.now() - timedelta(days=1), ended_at__isnull=True).values_list(
+            "giver", flat=True
+        )
+    )
+    asked = Ask.objects.filter(Q(person__in=[person, *lent]) | Q(stands_for=person)).values("step__request_id")
+    decided = Decision.objects.filter(person=person).values("request_id")
+    return Q(submitter=person) | Q(owner=person) | Q(pk__in=asked) | Q(pk__in=decided)
+
+
+def may_see(by: Actor, request: Request) -> bool:
+    """Whether an actor may see a request."""
+    if by.has(*SEES) or (by.has("sales-ops") and not by.region):
+        return True
+    person = person_of(by)
+    if person and Request.objects.filter(take_part(person), pk=request.pk).exists():
+        return True
+    return subject_of(request.kind).visible(by, request)
+
+
+def need(request_id: int, *, by: Actor) -> Request:
+    """The request, if the actor may see it. Raises NotFound, so that nobody learns that there is one."""
+    found = Request.objects.filter(pk=request_id).first()
+    if found is None or not may_see(by, found):
+        raise NotFound(f"There is no request {request_id}, or you may not see it.")
+    return found
+
+
+def told(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """Steps for the audit trail."""
+    return [{"order": step.order, "roles": step.roles, "state": step.state} for step in steps]
