@@ -7,7 +7,10 @@ PAGES = (
     "/policies/pipeline/",
     "/policies/pipeline/form/",
     "/policies/forecast/form/",
+    "/policies/inspection/",
+    "/policies/inspection/form/",
     "/policies/pipeline/cases/",
+    "/policies/pipeline/cases/form/",
     "/policies/pipeline/compare/",
 )
 
@@ -83,3 +86,53 @@ def test_the_editor_completes_keys_and_values(visit):
     page.keyboard.press("Escape")
     assert page.locator("#policy-words").count() == 0
     assert not who.complaints + axe(page)
+
+
+def test_a_formula_completes_and_its_mistake_has_a_caret(visit):
+    who = visit("sales ops")
+    page = who.go("/policies/inspection/form/")
+    page.click("[id='d-flags.0'] > summary")
+    formula = page.locator("[id='f-flags.0.when']")
+    formula.fill("")
+    formula.press_sequentially("close_da")
+    page.wait_for_selector('#policy-words li:has-text("close_date")')
+    page.keyboard.press("Enter")
+    formula.press_sequentially(" < TODAY() AND nobdy")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("[id='f-flags.0.when'][aria-invalid=true]")
+    assert "unknown field" in page.inner_text("[data-field='flags.0.when'] .policy-error")
+    assert page.inner_text("[data-field='flags.0.when'] .policy-caret").rstrip().endswith("^")
+    assert page.locator("[id='d-flags.0'].policy-wrong").count() == 1
+    assert not who.complaints + axe(page) + too_wide(page)
+
+
+def test_a_case_goes_red_and_green_while_one_writes(visit):
+    who = visit("sales ops")
+    page = who.go("/policies/pipeline/cases/form/")
+    page.wait_for_selector("#results:has-text('All')")
+    page.click("[id='d-case.0'] > summary")
+    value = page.locator("[id='f-case.0.expect.0.value']")
+    right = value.input_value()
+    value.fill("something else")
+    page.wait_for_selector("#results:has-text('expected something else')")
+    page.click("button[value='take:0']")
+    page.wait_for_selector("#results:has-text('All')")
+    assert page.input_value("[id='f-case.0.expect.0.value']") == right
+    assert not who.complaints + axe(page)
+
+
+def test_what_was_applied_is_undone_with_one_press(visit):
+    who = visit("sales ops")
+    page = who.go("/policies/pipeline/form/")
+    before = page.input_value("[id='f-stages.1.probability']")
+    page.fill("[id='f-stages.1.probability']", "17%")
+    page.wait_for_selector("text=goes from")
+    page.wait_for_selector(".policy-effect:has-text('count differently')")
+    page.fill("#note", "a try")
+    page.click("button[value=apply]")
+    page.wait_for_selector("text=is in force")
+    page.click("button:has-text('Undo')")
+    page.wait_for_load_state("networkidle")
+    who.go("/policies/pipeline/form/")
+    assert page.input_value("[id='f-stages.1.probability']") == before
+    assert not who.complaints
