@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from closedwon.base.errors import Invalid, NotFound
+from closedwon.base.errors import Invalid, NotFound, Problem
 
 if TYPE_CHECKING:
     from closedwon.approvals.deciding import Policies
@@ -47,15 +47,18 @@ def policies_in(folder: Path) -> Policies:
     """The approval policies of a folder. Raises Invalid with every mistake in their text."""
     from closedwon.approvals.deciding import Policies
     from closedwon.approvals.kind import KIND
+    from closedwon.approvals.policy import Matrix
     from closedwon.base.policytext import digest, load_text
     from closedwon.policies.reading import files_of
 
     if not folder.exists():
         raise NotFound(f"There is no folder {folder}.", mend="Give the folder of the policies, such as example/matrices/guru-2025.")
-    documents, digests, problems = {}, {}, []
+    documents: dict[str, Matrix] = {}
+    digests: dict[str, str] = {}
+    problems: list[Problem] = []
     for file in files_of(folder, KIND):
         text = text_of(file, "The policy")
-        value, wrong = load_text(text, KIND.model, str(file))
+        value, wrong = load_text(text, Matrix, str(file))
         problems += wrong
         if value is not None:
             documents[file.stem], digests[file.stem] = value, digest(text)

@@ -46,6 +46,8 @@ class Request(models.Model):
     steps: Any
     decisions: Any
     comments: Any
+    attachments: Any
+    exemptions: Any
 
     class Meta:
         ordering = ["-submitted_at", "-id"]
@@ -79,6 +81,10 @@ class Version(models.Model):
     note = models.CharField(max_length=500, blank=True)
     created_by = models.CharField(max_length=254)
     created_at = models.DateTimeField(default=timezone.now)
+
+    steps: Any
+    decisions: Any
+    rebinds: Any
 
     class Meta:
         ordering = ["number"]
@@ -120,6 +126,7 @@ class Step(models.Model):
 
     asks: Any
     decisions: Any
+    rebinds: Any
 
     class Meta:
         ordering = ["version", "order"]
