@@ -23,6 +23,7 @@ from closedwon.connectors.files.read import Sheet, files, open_sheet
 from closedwon.crm.mapping import BadCell, Reader, SourceMapping
 from closedwon.crm.models import ImportRun
 from closedwon.crm.refresh import rebuild
+from closedwon.facts.duck import lean
 from closedwon.facts.intake import (
     Bad,
     Staged,
@@ -144,7 +145,7 @@ def import_source(
             _finish_bad(report, bad)
             _stage_alarms(report, at, staged)
             return report
-        with exclusive(at, "import"):
+        with exclusive(at, "import"), lean():
             return _commit(at, staged, source, _digest(source, text), by, report, bad, say)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from django.db import transaction
@@ -10,15 +11,18 @@ from closedwon.audit.actions import record
 from closedwon.base.errors import NotReady
 from closedwon.base.tables import TABLES
 from closedwon.crm.rules import DEAL_STATES
-from closedwon.facts.engine import DuckEngine
+from closedwon.facts.duck import lean
+from closedwon.facts.engine import DuckEngine, ranges
 from closedwon.facts.intake import exclusive
 from closedwon.facts.models import Release
 from closedwon.facts.releases import latest, publish
-from closedwon.facts.store import Store, store
+from closedwon.facts.store import Source, Store, store
 from closedwon.people.actor import Actor
 
 FOREVER = datetime(9998, 1, 1, tzinfo=UTC)
 FEEDS = ("opportunities", "opportunity_changes")
+DEALS_AT_ONCE = 20_000
+"""How many deals' states are built at once: some hundred megabytes."""
 
 
 def refresh(*, by: Actor) -> Release:
@@ -28,7 +32,7 @@ def refresh(*, by: Actor) -> Release:
     """
     by.need("admin", "sales-ops", to="rebuild the facts")
     at = store()
-    with exclusive(at, "import"):
+    with exclusive(at, "import"), lean():
         versions: dict[str, int | None] = {name: version for name, version in at.tables().items() if TABLES[name].shelf != "marts"}
         if "opportunities" not in versions:
             raise NotReady("There are no deals yet.", mend="Import them first: closedwon import SOURCE --mapping FILE")
@@ -48,6 +52,14 @@ def rebuild(at: Store, versions: dict[str, int | None], *, always: bool = False)
         return {}
     if not always and "deal_states" in known and all(current[name] == known.get(name) for name in FEEDS):
         return {}
-    inputs = {name: at.source(name, version) if version is not None else at.source(name) for name, version in current.items()}
-    version = DuckEngine().write(DEAL_STATES, {**inputs, "params": [{"known_cutoff": FOREVER}]}, at, "deal_states")
-    return {"deal_states": version}
+    feeds = {name: at.source(name, version) if version is not None else at.source(name) for name, version in current.items()}
+    return {"deal_states": write_states(at, feeds)}
+
+
+def write_states(at: Store, feeds: Mapping[str, Source], size: int = DEALS_AT_ONCE) -> int:
+    """Build `deal_states` from its feeds, so many deals at once, so that memory does not grow with the company; gives the version."""
+    parts = (
+        {**{name: feed.between("id", low, high) for name, feed in feeds.items()}, "params": [{"known_cutoff": FOREVER}]}
+        for low, high in ranges(feeds["opportunities"], "id", size)
+    )
+    return DuckEngine().write_parts(DEAL_STATES, parts, at, "deal_states")

@@ -15,6 +15,8 @@ import duckdb
 
 from closedwon.base.errors import Invalid, NotReady
 
+MEMORY = "1500MB"
+"""What the engine may keep in memory, where CLOSEDWON_ENGINE_MEMORY says nothing else."""
 _lock = threading.Lock()
 
 
@@ -27,7 +29,7 @@ def _database() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(
         ":memory:",
         config={
-            "memory_limit": os.environ.get("CLOSEDWON_ENGINE_MEMORY", "1500MB"),
+            "memory_limit": os.environ.get("CLOSEDWON_ENGINE_MEMORY") or MEMORY,
             "threads": os.environ.get("CLOSEDWON_ENGINE_THREADS", str(min(4, os.cpu_count() or 2))),
             "temp_directory": spill,
             "autoinstall_known_extensions": "false",
@@ -64,6 +66,41 @@ def cursor() -> Iterator[duckdb.DuckDBPyConnection]:
         yield made
     finally:
         made.close()
+
+
+LEAN = "700MB"
+_lean = 0
+
+
+@contextmanager
+def lean() -> Iterator[None]:
+    """For long writes: the engine keeps less in memory and spills the rest, unless CLOSEDWON_ENGINE_MEMORY says how much it may have."""
+    global _lean  # noqa: PLW0603 - how many writes of this process are at it
+    if os.environ.get("CLOSEDWON_ENGINE_MEMORY"):
+        yield
+        return
+    with _lock:
+        _lean += 1
+        _database().execute(f"SET memory_limit = '{LEAN}'")
+    try:
+        yield
+    finally:
+        with _lock:
+            _lean -= 1
+            if not _lean:
+                _database().execute(f"SET memory_limit = '{MEMORY}'")
+
+
+AT_ONCE = 2_000_000
+
+
+def different(con: duckdb.DuckDBPyConnection, rows: str, keys: str, count: int) -> int:
+    """How many different keys there are among `count` rows of a table or view, counted in parts, so that memory is bounded."""
+    parts, total = -(-count // AT_ONCE), 0
+    for part in range(parts):
+        where = f" WHERE hash({keys}) % {parts} = {part}" if parts > 1 else ""
+        total += con.execute(f"SELECT COUNT(DISTINCT hash({keys})) FROM {rows}{where}").fetchall()[0][0]
+    return total
 
 
 @contextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from weakref import WeakSet
@@ -67,6 +68,20 @@ class DuckEngine:
         """Stream the rule's result into a named table, in bounded memory; gives the version."""
         with self._bound(rule, inputs) as con:
             return store.replace(name, con.sql(self._select(con, rule)).to_arrow_reader(BATCH), txn=txn)
+
+    def write_parts(self, rule: Rule, parts: Iterable[Mapping[str, Input]], store: Store, name: str) -> int:
+        """The same for inputs that come in parts: one part after the other, in one commit, so that memory is bounded by a part.
+
+        The result is that of one piece where no row of a part needs a row of another one.
+        """
+        target = pa.schema([pa.field(f.name, f.type, True) for f in schema(rule.outputs)])
+        stream = pa.RecordBatchReader.from_batches(target, self._batches(rule, parts))
+        return store.replace(name, stream)
+
+    def _batches(self, rule: Rule, parts: Iterable[Mapping[str, Input]]) -> Iterator[pa.RecordBatch]:
+        for inputs in parts:
+            with self._bound(rule, inputs) as con:
+                yield from con.sql(self._select(con, rule)).to_arrow_reader(BATCH)
 
     def describe(self, rule: Rule, inputs: Mapping[str, Input]) -> dict[str, str]:
         """The columns that the rule's SQL gives, each with DuckDB's own type, before they are cast to the declared ones."""
@@ -154,12 +169,24 @@ class SparkEngine:
                 for shown, of in [*((c.name, c.name) for c in given.columns), *given.renamed]
             ]
             frame = frame.selectExpr(*cells)
+            column, low, high = given.within or ("", None, None)
+            frame = frame.where(frame[column] >= low) if low is not None else frame
+            frame = frame.where(frame[column] < high) if high is not None else frame
         else:
             frame = spark.createDataFrame(_plain_instants(read(given) if isinstance(given, Source) else given))
         frame.createOrReplaceTempView(name)
 
 
 _sound_on_spark: WeakSet[Rule] = WeakSet()
+
+
+def ranges(source: Source, column: str, size: int) -> list[tuple[str | None, str | None]]:
+    """Half-open ranges of a text column that hold `size` rows each and, with open ends, every text there is."""
+    with cursor() as con:
+        every = f"SELECT {quoted(column)} AS id, ROW_NUMBER() OVER (ORDER BY {quoted(column)}) AS place FROM ({scan(con, source)})"
+        found = con.execute(f"SELECT id FROM ({every}) WHERE place % {int(size)} = 0 ORDER BY id").fetchall()
+    ends = [None, *dict.fromkeys(row[0] for row in found), None]
+    return list(pairwise(ends))
 
 
 def read(source: Source) -> pa.Table:

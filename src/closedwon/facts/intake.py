@@ -18,7 +18,7 @@ from closedwon.base.errors import Invalid
 from closedwon.base.money import LARGEST
 from closedwon.base.tables import Column, table
 from closedwon.facts.arrow import SQL_TYPES, schema
-from closedwon.facts.duck import cursor, literal, quoted
+from closedwon.facts.duck import cursor, different, literal, quoted
 from closedwon.facts.quarantine import Bad
 from closedwon.facts.store import Merge, Store, scan
 
@@ -87,7 +87,7 @@ def take(store: Store, staged: Staged, *, txn: str, dry_run: bool = False, compl
     with cursor() as con:
         clean = _clean(con, staged)
     if clean:
-        return store.merge(staged.name, clean, txn=txn, complete=complete, dry_run=dry_run), []
+        return store.merge(staged.name, clean, txn=txn, complete=complete, dry_run=dry_run, unique=True), []
     with cursor() as con:
         names = _checked(con, staged)
         key = table(staged.name).key
@@ -109,11 +109,10 @@ def _clean(con: Any, staged: Staged) -> str:
     names = [name for name in described if name not in {FILE, ROW}]
     if not set(given.key) <= set(names):
         return ""
-    count, wrong, keys = con.execute(
-        f"SELECT COUNT(*), COUNT(*) FILTER (({_checks(staged.name, names, described)}) IS NOT NULL), "
-        f"COUNT(DISTINCT hash({', '.join(map(quoted, given.key))})) FROM {files}"
+    count, wrong = con.execute(
+        f"SELECT COUNT(*), COUNT(*) FILTER (({_checks(staged.name, names, described)}) IS NOT NULL) FROM {files}"
     ).fetchall()[0]
-    if wrong or count != keys:
+    if wrong or count != different(con, files, ", ".join(map(quoted, given.key)), count):
         return ""
     return f"SELECT {', '.join(_as_declared(staged.name, name) for name in names)} FROM {files}"
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from closedwon.base.errors import Invalid
 from closedwon.base.tables import Column, table
 from closedwon.facts.arrow import SQL_TYPES
-from closedwon.facts.duck import quoted
+from closedwon.facts.duck import different, quoted
 from closedwon.facts.source import Source, declared, scan
 
 
@@ -37,7 +37,7 @@ class Merge:
 class Incoming:
     """Rows on their way into a table, held by a DuckDB cursor while they are compared and written."""
 
-    def __init__(self, con: Any, name: str, data: pa.Table | pa.RecordBatchReader | str) -> None:
+    def __init__(self, con: Any, name: str, data: pa.Table | pa.RecordBatchReader | str, *, unique: bool = False) -> None:
         self.con, self.name, self.key = con, name, table(name).key
         if isinstance(data, str):
             con.execute(f"CREATE TEMP VIEW incoming AS {data}")
@@ -49,9 +49,9 @@ class Incoming:
         if missing:
             raise Invalid(f"Rows for {name} have no {', '.join(missing)}, which is part of its key.")
         keys = ", ".join(map(quoted, self.key))
-        count, different = con.execute(f"SELECT COUNT(*), COUNT(DISTINCT hash({keys})) FROM incoming").fetchall()[0]
+        count = con.execute("SELECT COUNT(*) FROM incoming").fetchall()[0][0]
         twice = []
-        if count != different:
+        if not unique and count != different(con, "incoming", keys, count):
             twice = con.execute(f"SELECT {keys} FROM incoming GROUP BY {keys} HAVING COUNT(*) > 1 ORDER BY ALL LIMIT 3").fetchall()
         if twice:
             some = "; ".join(", ".join(map(str, row)) for row in twice)

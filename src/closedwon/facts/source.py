@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -29,13 +29,26 @@ class Source:
     remote: Any = None
     renamed: tuple[tuple[str, str], ...] = ()
     """Columns that stand a second time under another name: (the other name, the column)."""
+    within: tuple[str, str | None, str | None] | None = None
+    """Only the rows whose text column is in a half-open range: (the column, from, below); None leaves a side open."""
+
+    def between(self, column: str, low: str | None, high: str | None) -> Source:
+        """The rows whose text column is at least `low` and below `high`; None leaves that side open."""
+        return replace(self, within=(column, low, high))
 
     @property
     def select(self) -> str:
         """A SELECT that gives the declared columns in their types; missing ones are null, and no files give no rows."""
         if not self.files:
             return f"SELECT {self.cells(set())} WHERE FALSE"
-        return f"SELECT {self.cells(self.physical)} FROM read_parquet([{', '.join(map(literal, self.files))}], union_by_name = true)"
+        text = f"SELECT {self.cells(self.physical)} FROM read_parquet([{', '.join(map(literal, self.files))}], union_by_name = true)"
+        return self.kept(text)
+
+    def kept(self, text: str) -> str:
+        """The SELECT, limited to the source's range."""
+        column, low, high = self.within or ("", None, None)
+        bounds = [f"{quoted(column)} {sign} {literal(end)}" for sign, end in ((">=", low), ("<", high)) if end is not None]
+        return f"SELECT * FROM ({text}) WHERE {' AND '.join(bounds)}" if bounds else text
 
     def cells(self, physical: Container[str]) -> str:
         """The SELECT list that gives every column in its type, from files that have the physical ones."""
@@ -52,7 +65,7 @@ def scan(con: Any, source: Source) -> str:
         return source.select
     view = "remote_" + hashlib.sha256(f"{source.name}{source.version}".encode()).hexdigest()[:12]
     con.register(view, source.remote.to_pyarrow_dataset())
-    return f"SELECT {source.cells(source.physical)} FROM {view}"
+    return source.kept(f"SELECT {source.cells(source.physical)} FROM {view}")
 
 
 def declared(name: str, arrow: pa.Schema, present: Mapping[str, ColumnType] | None = None) -> list[Column]:

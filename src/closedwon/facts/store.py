@@ -138,15 +138,16 @@ class Store:
         complete: bool = False,
         dry_run: bool = False,
         follow: Sequence[str] = (),
+        unique: bool = False,
     ) -> Merge:
         """Take rows in by the table's key: new keys are inserted, changed rows updated, the others left as they are.
 
         `data` is Arrow or a SELECT for DuckDB with one row per key. Only the columns it brings are compared and written; the others of an
         existing row stay. With `complete`, rows whose key is not in `data` are dropped. Data that changes nothing commits nothing, and
-        a dry run only counts. `follow` names columns whose changed cells the result lists.
+        a dry run only counts. `follow` names columns whose changed cells the result lists. `unique` says that the keys were seen to differ.
         """
         with self.locked(name), cursor() as con:
-            incoming = Incoming(con, name, data)
+            incoming = Incoming(con, name, data, unique=unique)
             for _ in range(TRIES):
                 before = self.source(name)
                 if txn and self.has(name, txn):

@@ -23,15 +23,18 @@ WITH changes AS (
 ),
 numbered AS (
   SELECT *,
-    ROW_NUMBER() OVER (PARTITION BY id, field ORDER BY happened_at, seq) AS from_first,
-    ROW_NUMBER() OVER (PARTITION BY id, field, at ORDER BY happened_at DESC, seq DESC) AS from_last
+    ROW_NUMBER() OVER w AS from_first,
+    LEAD(CASE WHEN is_known THEN at END IGNORE NULLS) OVER w AS next_known_at
   FROM changes
+  WINDOW w AS (PARTITION BY id, field ORDER BY happened_at, seq)
 ),
 steps AS (
   -- the state at creation, as the first changes' old values tell it
   SELECT id, CAST(NULL AS TIMESTAMPTZ) AS at, field, old_value AS value, is_reconstructed FROM numbered WHERE from_first = 1
   UNION ALL
-  SELECT id, at, field, new_value AS value, is_reconstructed FROM numbered WHERE is_known AND from_last = 1
+  -- of the known changes at one instant the last one
+  SELECT id, at, field, new_value AS value, is_reconstructed FROM numbered
+  WHERE is_known AND (next_known_at IS NULL OR next_known_at <> at)
 ),
 points AS (
   SELECT

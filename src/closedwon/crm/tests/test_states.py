@@ -2,13 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from closedwon.base.tables import table
+from closedwon.crm.refresh import FEEDS, write_states
 from closedwon.crm.rules import DEAL_STATES
+from closedwon.facts.arrow import rows_to_table
 from closedwon.facts.engine import DuckEngine
+from closedwon.facts.store import Store
 from closedwon.facts.testing import check_snapshot, run_both, spark_missing
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -119,3 +124,29 @@ def test_a_change_to_nothing_is_a_change():
     changes = [{"id": "d", "at": START + timedelta(hours=5), "field": "owner_id", "seq": 0, "old_value": "u1", "new_value": None}]
     rows = DuckEngine().run(DEAL_STATES, inputs(deals, changes, EVER)).to_pylist()
     assert [(r["owner_id"], r["valid_from"].hour) for r in sorted(rows, key=lambda r: r["valid_from"])] == [("u1", 0), (None, 5)]
+
+
+def test_of_changes_at_one_instant_the_last_known_one_holds():
+    deals = [{"id": "d", "created_at": START, "stage": "C"}]
+    at = START + timedelta(hours=5)
+    changes = [
+        {"id": "d", "at": at, "field": "stage", "seq": 0, "old_value": "A", "new_value": "B", "known_at": at},
+        {"id": "d", "at": at, "field": "stage", "seq": 1, "old_value": "B", "new_value": "C", "known_at": at + timedelta(days=9)},
+    ]
+    rows = DuckEngine().run(DEAL_STATES, inputs(deals, changes, at + timedelta(days=1))).to_pylist()
+    assert [r["stage"] for r in sorted(rows, key=lambda r: r["valid_from"])] == ["A", "B"]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(companies(), min_size=1, max_size=4), st.integers(1, 6), st.randoms(use_true_random=False))
+def test_ranges_of_deals_in_any_order_give_the_states_of_one_piece(tmp_path, parts, size, rng):
+    deals = [deal | {"id": f"{n}'é-{deal['id']}"} for n, (own, _) in enumerate(parts) for deal in own]
+    changes = [change | {"id": f"{n}'é-{change['id']}"} for n, (_, own) in enumerate(parts) for change in own]
+    whole = DuckEngine().run(DEAL_STATES, inputs(deals, changes, EVER))
+    at = Store(str(tmp_path / uuid4().hex))
+    for name, rows in (("opportunities", deals), ("opportunity_changes", changes)):
+        rng.shuffle(rows)
+        at.replace(name, rows_to_table(rows, table(name).columns))
+    write_states(at, {name: at.source(name) for name in FEEDS}, size)
+    assert at.read("deal_states").to_pylist() == whole.to_pylist()
+    assert at.version("deal_states") == 0, "one commit"

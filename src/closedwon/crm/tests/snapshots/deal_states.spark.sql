@@ -42,9 +42,10 @@ WITH changes AS (
 ), numbered AS (
   SELECT
     *,
-    ROW_NUMBER() OVER (PARTITION BY id, field ORDER BY happened_at NULLS LAST, seq NULLS LAST) AS from_first,
-    ROW_NUMBER() OVER (PARTITION BY id, field, at ORDER BY happened_at DESC, seq DESC) AS from_last
+    ROW_NUMBER() OVER w AS from_first,
+    LEAD(CASE WHEN is_known THEN at END) IGNORE NULLS OVER w AS next_known_at
   FROM changes
+  WINDOW w AS (PARTITION BY id, field ORDER BY happened_at NULLS LAST, seq NULLS LAST)
 ), steps AS (
   /* the state at creation, as the first changes' old values tell it */
   SELECT
@@ -57,6 +58,7 @@ WITH changes AS (
   WHERE
     from_first = 1
   UNION ALL
+  /* of the known changes at one instant the last one */
   SELECT
     id,
     at,
@@ -65,7 +67,9 @@ WITH changes AS (
     is_reconstructed
   FROM numbered
   WHERE
-    is_known AND from_last = 1
+    is_known AND (
+      next_known_at IS NULL OR next_known_at <> at
+    )
 ), points AS (
   SELECT
     id,
