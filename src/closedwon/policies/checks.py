@@ -10,12 +10,15 @@ from typing import Any
 
 from closedwon.base.errors import Invalid, NotFound, NotReady, Problem, Refused
 from closedwon.base.policytext import changes, digest, load_text
+from closedwon.base.tomlplaces import line_of
 from closedwon.formula.decisions import DecisionTable
 from closedwon.formula.decisions.field import tables_in
 from closedwon.people.actor import Actor
 from closedwon.policies.applied import applied_all, in_force, value_of, versions_in_force
 from closedwon.policies.linting import Lint, linted, table_problems
+from closedwon.policies.references import names_any, unknown
 from closedwon.policies.registry import PolicyKind, document, kinds
+from closedwon.policies.schema import schema_of
 
 Texts = Mapping[str, str | None]
 """Texts by the keys of their documents; None retires the document."""
@@ -49,10 +52,50 @@ def check_all(texts: Texts, files: Mapping[str, str] | None = None) -> dict[str,
         if value is not None:
             values[key] = value
             found[key] += table_problems(value, text, places[key])
+    _references(texts, values, places, found)
     for kind in {document(key).kind for key in texts}:
         if kind.lint:
             _cross(kind, texts, values, places, found)
     return found
+
+
+def _references(texts: Texts, values: Mapping[str, Any], places: Mapping[str, str], found: dict[str, list[Problem]]) -> None:
+    """Add the names that name nothing: in the changed documents, and in others that name a retired one."""
+    there = _Names(texts)
+    for key in values:
+        schema, text = schema_of(document(key).kind), str(texts[key])
+        if names_any(schema):
+            found[key] += _unknown(schema, text, places[key], there)
+    for key in [key for key, text in texts.items() if text is None]:
+        gone = document(key)
+        for kind in kinds():
+            if gone.kind.name in names_any(schema_of(kind)):
+                for version in versions_in_force(kind.name):
+                    if version.key not in texts:
+                        told = _unknown(schema_of(kind), version.text, document(version.key).file, there)
+                        found[key] += [one for one in told if f"{gone.kind.name}/{gone.name}" in one.message]
+
+
+class _Names:
+    """The names of a kind's documents as they would be in force."""
+
+    def __init__(self, texts: Texts) -> None:
+        self.texts = texts
+
+    def __call__(self, name: str) -> list[str]:
+        known = set(versions_in_force(name).values_list("document", flat=True))
+        for key, text in self.texts.items():
+            if document(key).kind.name == name:
+                known = known - {document(key).name} if text is None else known | {document(key).name}
+        return sorted(known)
+
+
+def _unknown(schema: dict[str, Any], text: str, file: str, there: _Names) -> list[Problem]:
+    value = tomllib.loads(text.removeprefix("\ufeff"), parse_float=Decimal)
+    return [
+        Problem(message, file, line_of(text, list(place)), field=".".join(map(str, place)), mend=mend)
+        for place, message, mend in unknown(schema, value, there)
+    ]
 
 
 def _cross(kind: PolicyKind, texts: Texts, values: Mapping[str, Any], places: Mapping[str, str], found: dict[str, list[Problem]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
@@ -32,8 +33,9 @@ class _Texts(GenerateJsonSchema):
         return made
 
 
+@lru_cache(maxsize=256)
 def schema_of(kind: PolicyKind) -> dict[str, Any]:
-    """The kind's JSON Schema."""
+    """The kind's JSON Schema; it is shared, so nobody changes it."""
     made: dict[str, Any] = kind.model.model_json_schema(mode="validation", schema_generator=_Texts)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": kind.title, "description": kind.about}
 

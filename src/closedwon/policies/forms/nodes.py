@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from closedwon.formula.field import names_of
-from closedwon.policies import tabletext
+from closedwon.policies import references, tabletext
 from closedwon.policies.forms import shape
 from closedwon.policies.forms.shape import SCALARS, Schema, kind_of, show
 from closedwon.policies.schema import first_line, resolved
@@ -157,14 +157,7 @@ class Form:
         """What a field that names a document, or a row of this one, may be."""
         if schema.get("format") == "document":
             return [(name, name) for name in self.documents(str(schema["x-kind"]))]
-        rows: Any = self.given
-        for at, part in enumerate(str(schema["x-rows"]).split(".")):
-            try:
-                rows = rows[place[at]] if part == "*" else rows[part]
-            except (KeyError, IndexError, TypeError):
-                return []
-        names = list(rows) if isinstance(rows, dict) else [one.get(schema["x-key"]) for one in rows if isinstance(one, dict)]
-        return [(str(name), str(name)) for name in names if name]
+        return [(name, name) for name in references.rows(self.given, schema, place)]
 
 
 def parsed(text: str) -> dict[str, Any]:

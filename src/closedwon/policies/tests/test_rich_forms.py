@@ -319,3 +319,18 @@ def test_blank_fields_beyond_the_first_few_wait():
     )
     assert [one.path for one in made.first] == ["r.0", "r.1", "r.2", "r.3", "r.4", "r.5", "r.8", "r.9"]
     assert [one.path for one in made.more] == ["r.6", "r.7", "r.10", "r.11"]
+
+
+def test_names_must_name_something(ws):
+    assert actions.check("matrix/deals", TEXT) == []
+    wrong = TEXT.replace('ask = ["vp"]', 'ask = ["vpp"]').replace('title = "Deals"', 'title = "Deals"\nafter = "orders"')
+    told = {one.field: one for one in actions.check("matrix/deals", wrong)}
+    assert told["version.0.rule.0.ask.0"].mend == "Did you mean 'vp'?"
+    assert told["after"].message == "there is no document matrix/orders"
+    assert told["after"].line == 3
+    right = wrong.replace('"vpp"', '"vp"')
+    assert actions.check_all({"matrix/deals": right, "matrix/orders": TEXT}) == {"matrix/deals": [], "matrix/orders": []}
+    actions.apply_all({"matrix/deals": right, "matrix/orders": TEXT}, by=SYSTEM)
+    (told,) = actions.check_all({"matrix/orders": None})["matrix/orders"]
+    assert (told.file, told.message) == ("matrix/deals.toml", "there is no document matrix/orders")
+    actions.apply_all({"matrix/deals": None, "matrix/orders": None}, by=SYSTEM)
