@@ -119,12 +119,13 @@ def sql_of(formulas: Mapping[str, Formula], dialect: str, source: str, keep: tup
     """
     trees = {name: one._sound() for name, one in formulas.items()}  # noqa: SLF001
     writer = Writer(dialect, zero=_zero(blank))
+    results = {}
     for name, tree in trees.items():
         try:
-            writer.write(tree)
+            results[name] = writer.result(tree)
         except Mistake as mistake:
             raise _refused(formulas[name], mistake, name) from mistake
-    return writer.select_each(trees, source, keep)
+    return writer.select_each(results, source, keep)
 
 
 def _refused(formula: Formula, mistake: Mistake, name: str = "") -> BadFormula:

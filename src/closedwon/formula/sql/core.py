@@ -60,6 +60,7 @@ class Core:
         self.dialect = dialect_of(dialect)
         self.blank_is_zero = zero
         self.steps = Steps()
+        self.misfits: list[str] = []
         self.count = 0
 
     def guard(self, text: str) -> str:

@@ -118,16 +118,28 @@ class Dialect:
         digits, scale = kind.whole + kind.scale, kind.scale
         if scale == 0:
             return f"CAST({sql} AS {self.physical(kind)})"
-        if digits + scale <= MOST:
-            return f"CAST(CAST({sql} AS DECIMAL(38,{scale})) * {10**scale} AS {self.physical(kind)})"
+        if digits + scale + 1 <= 18:
+            return f"CAST({sql} * {_ten(scale)} AS BIGINT)"
+        if digits <= 18 and scale <= 12:
+            return f"(CAST(trunc({sql}) AS BIGINT) * {10**scale} + {self._decimals(f'CAST({sql} % 1 AS DECIMAL({scale + 1},{scale}))', scale, scale)})"
         return f"CAST(replace(CAST({sql} AS VARCHAR), '.', '') AS {self.physical(kind)})"
+
+    def _decimals(self, part: str, scale: int, left: int) -> str:
+        """The decimals of a number below 1 as a whole number, so many at a time that all stays in 64 bits, which is quick."""
+        step = min(16 - scale, left)
+        moved = f"({part} * {_ten(step)})"
+        if step == left:
+            return f"CAST({moved} AS BIGINT)"
+        rest = self._decimals(f"CAST({moved} % 1 AS DECIMAL({scale + 1},{scale}))", scale, left - step)
+        return f"CAST(trunc({moved}) AS BIGINT) * {10 ** (left - step)} + {rest}"
 
     def scaled(self, value: str, kind: Type) -> str:
         """A whole number at a type's scale as a decimal."""
         digits, scale = kind.whole + kind.scale, kind.scale
         if scale == 0:
             return f"CAST({value} AS DECIMAL({digits},0))"
-        return f"CAST(CAST({value} AS DECIMAL(38,0)) * {_unit(scale)} AS DECIMAL({digits},{scale}))"
+        whole = digits if digits <= 18 else MOST
+        return f"CAST(CAST({value} AS DECIMAL({whole},0)) * {_unit(scale)} AS DECIMAL({digits},{scale}))"
 
     def time_in(self, name: str) -> str:
         """A column of times as milliseconds."""
@@ -184,6 +196,10 @@ class Dialect:
     def extreme(self, rows: str, sign: str) -> str:
         """The smallest or the largest of a list."""
         return f"list_{'min' if sign == 'MIN' else 'max'}({rows})"
+
+
+def _ten(exponent: int) -> str:
+    return f"CAST({10**exponent} AS DECIMAL({exponent + 1},0))"
 
 
 def _unit(scale: int) -> str:

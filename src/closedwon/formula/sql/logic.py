@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 
 from closedwon.formula.nodes import Node
@@ -30,7 +31,9 @@ class Logic(Core):
         a, b = (self.write(arg) for arg in node.args)
         error = self.errors(a.error, b.error)
         if node.args[0].type.textual and node.data in {"=", "<>"}:
-            made = f"({a.value} {self.dialect.same} {b.value})"
+            constant = any(arg.op == "lit" and arg.data for arg in node.args)
+            plain = [_unwrapped(one.value) if constant else one.value for one in (a, b)]  # no text but '' would become blank
+            made = f"({plain[0]} {self.dialect.same} {plain[1]})"
             return Sql(made if node.data == "=" else f"(NOT {made})", error)
         return Sql(f"({a.value} {'=' if node.data == '==' else node.data} {b.value})", error)
 
@@ -108,3 +111,9 @@ class Logic(Core):
         test = self.bind(value.error)
         error = f"CASE WHEN {test} IS NOT NULL THEN {instead.error} END" if instead.error else None
         return Sql(f"CASE WHEN {test} IS NULL THEN {value.value} ELSE {instead.value} END", error)
+
+
+def _unwrapped(sql: str) -> str:
+    """A column of texts without the step that makes '' blank."""
+    found = re.fullmatch(r"""NULLIF\(([`"\w.]+), ''\)""", sql)
+    return found[1] if found else sql

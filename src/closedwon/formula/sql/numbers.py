@@ -28,7 +28,10 @@ class Numbers(Core):
         if kind.kind == "rows":
             return Sql(name)
         if kind.numeric:
-            value, error = self._stored(name, node)
+            value, misfit = self._stored(name, node)
+            if misfit and node.op == "field":  # such a row is refused as a whole, whichever part of the formula needs the field
+                self.misfits.append(misfit)
+            error = self.fault(misfit, MISFIT) if misfit and node.op == "part" else None
             return Sql(f"COALESCE({value}, {self.zero(kind)})" if self.blank_is_zero else value, error)
         if kind.kind == "yes/no":
             return Sql(f"COALESCE({name}, FALSE)")
@@ -39,6 +42,7 @@ class Numbers(Core):
         return Sql(f"NULLIF({name}, '')" if kind.textual else name)
 
     def _stored(self, name: str, node: Node) -> tuple[str, str | None]:
+        """A column as a number of its type, and the test for what does not fit it."""
         kind = node.type
         if kind.approx:
             return name, None
@@ -56,7 +60,7 @@ class Numbers(Core):
         fitted = f"TRY_CAST({name} AS DECIMAL({node.digits},{kind.scale}))"
         if self.dialect.spark:
             fitted = self.bind(fitted)
-        return self.dialect.unscaled(fitted, kind), self.fault(f"{name} IS NOT NULL AND {fitted} IS NULL", MISFIT)
+        return self.dialect.unscaled(fitted, kind), f"{name} IS NOT NULL AND {fitted} IS NULL"
 
     def _as(self, node: Node) -> Sql:
         return self.write(node.args[0])
@@ -173,12 +177,8 @@ class Numbers(Core):
         if drop >= MOST:
             edge = self._edge(made.value, mode, drop, arg.type)
             return Sql(f"({made.value} * {self.zero(arg.type)})", self.errors(made.error, self.fault(edge, OVERFLOW)))
-        wide = self.dialect.spark and arg.digits > PIECE
-        size, absolute = self.dialect.number(10**drop, wide=wide), self.absolute(made.value, arg.type)
-        cut = self.dialect.over(absolute, drop, arg.digits)
-        more = self._more(made.value, f"({absolute} % {size})", size, mode, arg.type)
         sign, as_type = self._sign(made.value, arg.type), self.physical(node.type)
-        value = f"(CAST({sign} AS {as_type}) * (CAST({cut} AS {as_type}) + CAST({more} AS {as_type})))"
+        value = f"(CAST({sign} AS {as_type}) * CAST({self._cut(made.value, arg, drop, mode)} AS {as_type}))"
         if decimals < 0:
             if node.type.whole > max(arg.type.whole, -decimals):
                 return Sql(f"({value} * {self.dialect.number(10**-decimals, wide=not small(node.type))})", made.error)
@@ -186,6 +186,27 @@ class Numbers(Core):
             return self.checked(name, "*", self.dialect.power(-decimals), [name], made.error)
         kept = Sql(value, made.error)
         return self.fit(kept, [made.value], node.digits) if node.type.whole <= arg.type.whole else kept
+
+    def _cut(self, value: str, arg: Node, drop: int, mode: str) -> str:
+        """A number without its sign and its last digits, rounded: what is added before the division decides."""
+        wide = arg.digits >= PIECE
+        kind = number(MOST if wide else PIECE)
+        absolute = self.absolute(self.wide(value, arg.type) if wide else value, kind)
+        most, half, zero = (
+            self.dialect.number(10**drop - 1, wide=wide),
+            self.dialect.number(5 * 10 ** (drop - 1), wide=wide),
+            self.zero(arg.type),
+        )
+        none = self.zero(kind)
+        added = {
+            "round": half, "up": most, "trunc": "", "floor": f"CASE WHEN {value} < {zero} THEN {most} ELSE {none} END",
+            "ceil": f"CASE WHEN {value} > {zero} THEN {most} ELSE {none} END",
+        }[mode]  # fmt: skip
+        if not added or arg.digits < MOST or not self.dialect.spark:
+            return self.dialect.over(f"({absolute} + {added})" if added else absolute, drop, min(arg.digits + 1, MOST))
+        rest = f"({absolute} % {self.dialect.power(drop)})"
+        more = self._more(value, rest, self.dialect.power(drop), mode, kind)
+        return f"(CAST({self.dialect.over(absolute, drop, MOST)} AS {self.huge}) + CAST({more} AS {self.huge}))"
 
     def _edge(self, value: str, mode: str, drop: int, kind: Type) -> str:
         """Where a value without any of its 38 digits is still not 0."""

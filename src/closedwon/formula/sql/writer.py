@@ -8,6 +8,7 @@ from closedwon.formula.nodes import Node
 from closedwon.formula.sql.calls import Calls
 from closedwon.formula.sql.division import Division
 from closedwon.formula.sql.logic import Logic
+from closedwon.formula.sql.numbers import MISFIT
 from closedwon.formula.sql.rows import Rows
 from closedwon.formula.types import Type
 
@@ -17,24 +18,27 @@ class Writer(Division, Logic, Calls, Rows):
 
     def select(self, node: Node, source: str, keep: tuple[str, ...]) -> str:
         """The SELECT of a formula. Raises Mistake where the dialect cannot do a part exactly, Invalid where it gets too long."""
-        value, error = self._result(node)
+        value, error = self.result(node)
         cells = [*(self.dialect.name(column) for column in keep), f"{value} AS value", f"{error} AS error"]
         return self._over(cells, ".".join(self.dialect.name(part) for part in source.split(".")))
 
-    def select_each(self, nodes: Mapping[str, Node], source: str, keep: tuple[str, ...]) -> str:
-        """A SELECT of several formulas over a SELECT or a name: the kept columns, then each formula's value and `<name>_error`."""
+    def select_each(self, results: Mapping[str, tuple[str, str]], source: str, keep: tuple[str, ...]) -> str:
+        """A SELECT of several formulas' results over a SELECT or a name: the kept columns, then each value and `<name>_error`."""
         cells = [self.dialect.name(column) for column in keep]
-        for name, node in nodes.items():
-            value, error = self._result(node)
+        for name, (value, error) in results.items():
             cells += [f"{value} AS {self.dialect.name(name)}", f"{error} AS {self.dialect.name(f'{name}_error')}"]
         return self._over(cells, source)
 
-    def _result(self, node: Node) -> tuple[str, str]:
+    def result(self, node: Node) -> tuple[str, str]:
+        """A formula's value and error. Raises Mistake where the dialect cannot do a part exactly."""
+        self.misfits = []
         root = self.write(node)
         value = self._outward(node.type, root.value)
-        if not root.error:
+        tests = " OR ".join(f"({test})" for test in dict.fromkeys(self.misfits))
+        found = self.errors(self.fault(tests, MISFIT) if tests else None, root.error)
+        if not found:
             return value, f"CAST(NULL AS {self.dialect.string})"
-        error = self.bind(root.error)
+        error = self.bind(found)
         return f"CASE WHEN {error} IS NULL THEN {value} END", error
 
     def _over(self, cells: list[str], text: str) -> str:

@@ -113,6 +113,17 @@ def test_large_numbers_are_exact_on_spark_whatever_its_session_says(careful):
 APPROXIMATE = ["SQRT(n)", "EXP(p)", "LN(m)", "LOG(m)", "SIN(n)", "COS(p)", "TAN(p)", "ATAN(n)", "ATAN2(n, p)", "n ^ -1", "p ^ k", "n ^ 2.5", "SQRT(n) * n", "ASIN(p)", "ACOS(p)"]  # fmt: skip
 
 
+def test_a_row_that_does_not_fit_its_types_is_an_error_in_every_formula():
+    types = {"n": "number(4,1)", "k": "number(3,0)"}
+    formulas = {"sum": compile("n + k", types), "caught": compile("IFERROR(n, 0)", types), "other": compile("k > 1", types)}
+    with duck.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE r AS SELECT * FROM (VALUES (12345.6::DECIMAL(9,1), 5), (99.9, 7)) AS v(n, k)")
+        found = cursor.execute(sql_of(formulas, "duckdb", "r")).fetchall()
+    misfit = "the value does not fit its type"
+    assert found[0] == (None, misfit, None, misfit, True, None)
+    assert [str(cell) for cell in found[1]] == ["106.9", "None", "99.9", "None", "True", "None"]
+
+
 @pytest.mark.spark
 @needs_spark
 def test_approximate_functions_agree_to_12_digits_on_spark():
