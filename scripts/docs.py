@@ -251,6 +251,11 @@ def settings_page() -> str:
     return "\n".join(parts)
 
 
+FORMATS = {
+    "percent": "percentage", "money": "money", "date": "date", "formula": "[formula](formulas.md)", "decision-table": "[decision table](../field/decision-tables.md)",
+}  # fmt: skip
+
+
 def _kind_of(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
         return f"[{schema['$ref'].rsplit('/', 1)[-1]}](#{schema['$ref'].rsplit('/', 1)[-1].lower()})"
@@ -258,8 +263,15 @@ def _kind_of(schema: dict[str, Any]) -> str:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']}`"
-    if "anyOf" in schema:
-        return " or ".join(_kind_of(item) for item in schema["anyOf"] if item.get("type") != "null")
+    if "anyOf" in schema or "oneOf" in schema:
+        kinds = [_kind_of(item) for item in schema.get("anyOf", schema.get("oneOf", ())) if item.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if schema.get("format") == "document":
+        return f"name of a document of `{schema['x-kind']}`"
+    if schema.get("format") == "row":
+        return f"`{schema['x-key']}` of a row of `{schema['x-rows'].rpartition('.')[2]}`"
+    if schema.get("format") in FORMATS:
+        return FORMATS[schema["format"]]
     if schema.get("type") == "array":
         return f"list of {_kind_of(schema.get('items', {}))}"
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
