@@ -4,6 +4,7 @@ import json
 from typing import Annotated, Literal
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pydantic import Field, model_validator
 
@@ -334,3 +335,16 @@ def test_names_must_name_something(ws):
     (told,) = actions.check_all({"matrix/orders": None})["matrix/orders"]
     assert (told.file, told.message) == ("matrix/deals.toml", "there is no document matrix/orders")
     actions.apply_all({"matrix/deals": None, "matrix/orders": None}, by=SYSTEM)
+
+
+@pytest.mark.parametrize("place", ["grids.0", "version.0.ladder.0.table"])
+def test_a_table_goes_out_and_comes_back_wherever_it_stands(client, ws, place):
+    actions.apply("matrix/deals", TEXT, by=SYSTEM)
+    url = f"/policies/matrix.deals/table/{place}/"
+    answer = client.post(url, {"text": TEXT, "verb": "file:csv"})
+    changed = answer.content.decode().replace(">= 5%", ">= 6%").replace("< 5%", "< 6%")
+    page = client.post(url, {"text": TEXT, "verb": "upload", "file": SimpleUploadedFile("back.csv", changed.encode())}).content.decode()
+    assert "&gt;= 6%" in page
+    draft = page.split('aria-hidden="true">\n')[1].split("</textarea>")[0]
+    assert "# off list" in draft
+    assert ("# small ones" in draft) == ("# small ones" in TEXT)
