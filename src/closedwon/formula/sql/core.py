@@ -59,7 +59,7 @@ class Core:
     def __init__(self, dialect: str, *, zero: bool) -> None:
         self.dialect = dialect_of(dialect)
         self.blank_is_zero = zero
-        self.steps = Steps()
+        self.steps = self.outer = Steps()
         self.misfits: list[str] = []
         self.count = 0
 

@@ -18,6 +18,11 @@ class Numbers(Core):
     """Fields, constants and reckoning, but for division."""
 
     def _field(self, node: Node) -> Sql:
+        if self.steps is not self.outer:  # inside rows, a field of the record itself is read outside
+            inner, self.steps = self.steps, self.outer
+            made = self.atom(node)
+            self.steps = inner
+            return made
         return self._column(self.dialect.name(node.type.column or node.data), node)
 
     def _part(self, node: Node) -> Sql:

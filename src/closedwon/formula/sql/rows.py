@@ -32,7 +32,7 @@ class Rows(Core):
 
     def _records(self, rows: str, of: Node | None, test: Node | None) -> tuple[str, str | None]:
         """The rows as records {t, v, e}, and the first error of one that counts."""
-        outer, self.steps = self.steps, Steps(prefix="_in")
+        self.steps = Steps(prefix="_in")
         where = self.write(test) if test else None
         inner = self.write(of) if of else None
         late = inner.error if inner else None
@@ -42,7 +42,7 @@ class Rows(Core):
         for level, columns in reversed(list(enumerate(self.levels(MOST_LEVELS // 2), 1))):
             body = self.dialect.let(f"_in{level}", self.dialect.record(columns), body)
             self.guard(body)
-        self.steps = outer
+        self.steps = self.outer
         found = self.bind(self.dialect.mapped(rows, "x", body))
         return found, self.dialect.first(
             self.dialect.filtered(self.dialect.mapped(found, "r", "r.e"), "e", "e IS NOT NULL")
