@@ -1,6 +1,16 @@
 """What Django needs to know of approvals, and the policy that they bring."""
 
+from typing import Any, ClassVar
+
 from django.apps import AppConfig
+
+from closedwon.ui.nav import NavItem
+
+
+def _waiting(by: Any) -> int:
+    from closedwon.approvals.actions.looking import waiting_count
+
+    return waiting_count(by)
 
 
 class ApprovalsConfig(AppConfig):
@@ -9,10 +19,19 @@ class ApprovalsConfig(AppConfig):
     name = "closedwon.approvals"
     label = "approvals"
     default_auto_field = "django.db.models.BigAutoField"
+    nav: ClassVar[list[NavItem]] = [
+        NavItem("Deals", "Approvals", "approvals:inbox", order=10, badge=_waiting, words="inbox approve sign-off decide"),
+        NavItem("Deals", "All requests", "approvals:every", order=15, words="requests sign-off"),
+        NavItem("Deals", "Who stands in", "approvals:arrange", order=30, words="delegate away absence out of office"),
+        NavItem("Admin", "Approver roles", "approvals:holders", frozenset({"admin", "sales-ops"}), 45, words="holders cfo legal vp"),
+    ]
 
     def ready(self) -> None:
         """Make the kind of policy known."""
+        from closedwon.approvals.home import cards
         from closedwon.approvals.kind import KIND
         from closedwon.policies.registry import register
+        from closedwon.ui import today
 
         register(KIND)
+        today.register(cards)

@@ -220,7 +220,8 @@
       case "ArrowLeft": { if (!row || !row.dataset.node) return; if (row.getAttribute("aria-expanded") === "true") turn(row, false); else { const up = nodes(row.closest(".cw-tree")).find((one) => one.dataset.node === row.dataset.parent); if (up) choose(up); } break; }
       case "Enter": { if (!row || event.target.closest("a,button,summary")) return; const link = $("[data-key=e]", row) || $("a", row); if (link) link.click(); else if (row.dataset.href) location.href = row.dataset.href; else turn(row); break; }
       case "e": if (!press("e")) return; break;
-      case "a": if (!press("a")) return; break;
+      case "a": case "r": if (!press(event.key)) return; break;
+      case "c": { const say = $("[data-key=c]"); if (!say) return; say.focus(); break; }
       case "/": { const find = $(".cw-search input"); if (!find) return; find.focus(); break; }
       case "?": { const keys = $("#keys"); if (keys && !keys.open) keys.showModal(); break; }
       default: return;

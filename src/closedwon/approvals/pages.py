@@ -1,0 +1,407 @@
+"""The pages of approvals: the inbox, one request on one screen, all requests, who stands in, who holds which role."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date, datetime, time
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import include, path, reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from closedwon.approvals.actions import deciding, links, looking, standing, submitting
+from closedwon.approvals.actions.common import policies
+from closedwon.approvals.actions.people import names, people, person_of
+from closedwon.approvals.actions.subjects import subject_of
+from closedwon.base.errors import ClosedwonError, Invalid
+from closedwon.people.acting import web_actor
+from closedwon.people.actor import Actor
+from closedwon.ui.parts import Event
+from closedwon.ui.tables import Col, DataTable, Query, Rows
+from closedwon.workspace import current
+
+TONES = {"approved": "good", "rejected": "bad", "pending": "info", "conditional": "warn", "recalled": ""}
+STEP_TONES = {
+    "approved": "good", "inherited": "good", "overridden": "warn", "rejected": "bad", "open": "info", "conditional": "warn", "waiting": "", "skipped": "",
+}  # fmt: skip
+STEP_WORDS = {
+    "approved": "approved", "inherited": "still holds", "overridden": "overridden", "rejected": "sent back", "open": "asked now",
+    "conditional": "waits for a condition", "waiting": "not yet", "skipped": "not needed any more", "replaced": "replaced",
+}  # fmt: skip
+
+
+@require_GET
+def inbox(request: HttpRequest) -> HttpResponse:
+    """What waits for the person, the most urgent first."""
+    by = web_actor(request)
+    rows = looking.inbox(by=by)
+    known = names({row["request"].submitter for row in rows} | {row["stands_for"] for row in rows} - {""})
+    united = {row["request"].kind: policies().on(row["request"].kind, date.max) for row in rows}
+    for row in rows:
+        roles = united[row["request"].kind].roles
+        row["who"] = known.get(row["request"].submitter, row["request"].submitter)
+        row["for"] = known.get(row["stands_for"], "")
+        row["bulk"] = all(roles[name].bulk and not roles[name].step_up for step in row["steps"] for name in step.roles if name in roles)
+    asked = looking.requests(by=by, mine_only=True).filter(state__in=("pending", "conditional", "rejected"))[:20]
+    mine = [
+        {
+            "pk": one.pk,
+            "title": one.title,
+            "number": one.number,
+            "submitted_at": one.submitted_at,
+            "state": one.state,
+            "tone": TONES[one.state],
+        }
+        for one in asked
+    ]
+    return render(
+        request, "approvals/inbox.html", {"rows": rows, "mine": mine, "bulk": any(row["bulk"] for row in rows), "key": secrets.token_hex(8)}
+    )
+
+
+@require_POST
+def bulk(request: HttpRequest) -> HttpResponse:
+    """Approve several at once, where the policy allows it; each is a decision of its own."""
+    by = web_actor(request)
+    done, failed = 0, []
+    for word in request.POST.getlist("request"):
+        number, _, content_hash = word.partition(":")
+        try:
+            row = next((one for one in looking.inbox(by=by) if str(one["request"].pk) == number), None)
+            if row is None:
+                continue
+            roles = policies().on(row["request"].kind, date.max).roles
+            if not all(roles[name].bulk for step in row["steps"] for name in step.roles if name in roles):
+                raise Invalid(f"{row['request'].title} is decided by itself.")
+            key = f"bulk:{request.POST.get('key', '')}:{number}"[:100]
+            deciding.decide(int(number), "approve", content_hash=content_hash, by=by, strength="session", key=key)
+            done += 1
+        except (ClosedwonError, ValueError) as error:
+            failed.append(str(error))
+    if done:
+        messages.success(request, f"{done} approved.")
+    for text in failed[:5]:
+        messages.error(request, text)
+    return redirect("approvals:inbox")
+
+
+def _columns() -> list[Col]:
+    return [
+        Col("title", "Request", href=lambda row: reverse("approvals:one", args=[row["id"]]), phone="title"),
+        Col("kind", "Kind", filter=True),
+        Col("state", "State", "status", filter=True),
+        Col("submitter", "Asked by", sort=False),
+        Col("version", "Version", "number", sort=False),
+        Col("waits", "Waits for", sort=False, phone="wide"),
+        Col("submitted_at", "Submitted", "instant"),
+        Col("closed_at", "Decided", "instant", hidden=True),
+        Col("subject_id", "About", sort=False, hidden=True),
+    ]
+
+
+@require_GET
+def every(request: HttpRequest) -> HttpResponse:
+    """Every request that the person may see."""
+    by = web_actor(request)
+
+    def rows(query: Query) -> Rows:
+        found = looking.requests(by=by, find=query.search)
+        if states := query.filters.get("state"):
+            found = found.filter(state__in=states)
+        if kinds := query.filters.get("kind"):
+            found = found.filter(kind__in=kinds)
+        order = query.sort if query.sort in ("title", "kind", "state", "submitted_at", "closed_at") else "submitted_at"
+        found = found.order_by(f"{'-' if query.descending or not query.sort else ''}{order}", "-pk")
+        count = found.count()
+        page = list(found[query.offset : query.offset + query.limit])
+        asked = {one.pk: list(one.steps.filter(state="open")) for one in page}
+        known = names({one.submitter for one in page})
+        choices = {"state": list(TONES), "kind": sorted(looking.visible(by).order_by().values_list("kind", flat=True).distinct())}
+        made = [
+            {
+                "id": one.pk, "title": one.title, "kind": subject_of(one.kind).title, "state": (one.state, TONES.get(one.state, "")),
+                "submitter": known.get(one.submitter, one.submitter), "version": one.number, "submitted_at": one.submitted_at,
+                "closed_at": one.closed_at, "subject_id": one.subject_id, "waits": ", ".join(step.title for step in asked[one.pk]) or None,
+            }
+            for one in page
+        ]  # fmt: skip
+        return Rows(made, count, choices=choices)
+
+    table = DataTable(
+        request, "approvals:every", _columns(), rows, title="Requests", sort="-submitted_at", name="approvals",
+        empty=("No request", "Requests for sign-off appear here; they begin on a deal."),
+    )  # fmt: skip
+    return table.answer() or render(request, "approvals/every.html", {"table": table})
+
+
+@require_GET
+def one(request: HttpRequest, number: int) -> HttpResponse:
+    """One request on one screen: what is asked, why this person, what changed, the numbers, the history."""
+    return _one(request, number, web_actor(request))
+
+
+def _one(request: HttpRequest, number: int, by: Actor, **more: Any) -> HttpResponse:
+    found = looking.one(number, by=by)
+    waiting = looking.inbox(by=by)
+    place = next((at for at, row in enumerate(waiting, 1) if row["request"].pk == number), 0)
+    context = {
+        **{name: value for name, value in found.items() if name != "request"}, "asked": found["request"], "title": found["request"].title, "events": _events(found), "step_rows": _steps(found), "place": place, "of": len(waiting),
+        "tone": TONES.get(found["request"].state, ""), "key": secrets.token_hex(16), "me": person_of(by),
+        "submitter": found["names"].get(found["request"].submitter, found["request"].submitter),
+        "shorts": [row for row in found["values"] if not row["long"]], "longs": [row for row in found["values"] if row["long"]],
+        "my_reasons": list(dict.fromkeys(reason["reason"] for step in found["waiting"] for reason in step.reasons)),
+        "stands_for_name": found["names"].get(found["stands_for"], ""), "hints": found["version"].preview.get("hints", []),
+        "due_at": min((step.due_at for step in found["waiting"] if step.due_at), default=None), **more,
+    }  # fmt: skip
+    return render(request, "approvals/one.html", context)
+
+
+def _steps(found: dict[str, Any]) -> list[dict[str, Any]]:
+    known, made = found["names"], []
+    for step in found["steps"]:
+        asked = list(step.asks.all())
+        decided = list(step.decisions.all())
+        who = ", ".join(known.get(one.person, one.person) for one in decided) or ", ".join(
+            known.get(ask.person, ask.person) for ask in asked
+        )
+        if step.state == "inherited":
+            who = ", ".join(dict.fromkeys(known.get(bind.decision.person, bind.decision.person) for bind in step.rebinds.all()))
+        joined = (
+            "any of "
+            if step.mode == "any" and not decided and len(asked) > 1
+            else f"{step.quorum} of "
+            if step.mode == "quorum" and not decided
+            else ""
+        )
+        made.append({
+            "step": step, "who": f"{joined}{who}" if who else "nobody may decide", "word": STEP_WORDS.get(step.state, step.state),
+            "tone": STEP_TONES.get(step.state, ""), "reasons": list(dict.fromkeys(reason["reason"] for reason in step.reasons)),
+            "taken": known.get(step.taken_by, step.taken_by), "late": bool(step.state == "open" and step.due_at and step.due_at < found["at"]),
+        })  # fmt: skip
+    return made
+
+
+VERBS = {
+    "approve": "Approved",
+    "reject": "Sent back",
+    "condition": "Approved on a condition",
+    "override": "Overrode a step",
+    "meet": "Condition met",
+}
+
+
+def _events(found: dict[str, Any]) -> list[Event]:
+    known = found["names"]
+    made = [
+        Event(
+            version.created_at,
+            "Submitted" if version.number == 1 else f"Version {version.number} submitted",
+            version.created_by,
+            version.note,
+        )
+        for version in found["versions"]
+    ]
+    for decision in found["decisions"]:
+        words = decision.required_change or (decision.condition if decision.verb == "condition" else "") or decision.comment
+        place = f", in place of {known.get(decision.stands_for, decision.stands_for)}" if decision.stands_for else ""
+        tone = {"approve": "good", "reject": "bad", "condition": "warn", "override": "warn", "meet": "good"}[decision.verb]
+        text = f"{VERBS[decision.verb]} (version {decision.version.number}){place}"
+        made.append(Event(decision.at, text, known.get(decision.person, decision.person), words, tone))
+    made += [Event(said.at, "Comment", known.get(said.person, said.by), said.text) for said in found["comments"]]
+    return sorted(made, key=lambda event: event.at, reverse=True)
+
+
+@require_POST
+def decide(request: HttpRequest, number: int) -> HttpResponse:
+    """Decide on the version that the page showed; then on to what waits next."""
+    by = web_actor(request)
+    verb, words = request.POST.get("verb", ""), request.POST.get("words", "")
+    try:
+        deciding.decide(
+            number, verb, content_hash=request.POST.get("content_hash", ""), by=by, strength="session", key=request.POST.get("key", "")[:100],
+            **{{"approve": "comment", "reject": "required_change", "condition": "condition"}.get(verb, "comment"): words},
+        )  # fmt: skip
+    except Invalid as error:
+        return _one(request, number, by, failed=error, words=words)
+    messages.success(request, {"approve": "Approved.", "reject": "Sent back.", "condition": "Approved on a condition."}.get(verb, "Done."))
+    after = looking.inbox(by=by)
+    return redirect("approvals:one", number=after[0]["request"].pk) if after else redirect("approvals:one", number=number)
+
+
+@require_POST
+def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
+    """Comment, recall, override, take, confirm a condition."""
+    by, words = web_actor(request), request.POST.get("words", "")
+    try:
+        if verb == "comment":
+            deciding.comment(number, words, by=by)
+        elif verb == "recall":
+            submitting.recall(number, by=by, reason=words)
+            messages.success(request, "Taken back. Submit a new version to go on; approvals that still hold are kept.")
+        elif verb == "override":
+            deciding.override(
+                number,
+                int(request.POST.get("step") or 0),
+                words,
+                content_hash=request.POST.get("content_hash", ""),
+                by=by,
+                strength="session",
+            )
+            messages.success(request, "Overridden; it stands in the trail with your reason.")
+        elif verb == "take":
+            deciding.take(number, int(request.POST.get("step") or 0), by=by)
+            messages.success(request, "It is yours; the others see that.")
+        elif verb == "met":
+            deciding.meet(number, int(request.POST.get("decision") or 0), words, by=by)
+            messages.success(request, "The condition is met.")
+    except Invalid as error:
+        messages.error(request, str(error))
+    return redirect("approvals:one", number=number)
+
+
+def _moment(text: str, what: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), current().zone)
+    except ValueError as error:
+        raise Invalid(f"{what} is missing.", mend="Choose a day.") from error
+
+
+@require_http_methods(["GET", "POST"])
+def arrange(request: HttpRequest) -> HttpResponse:
+    """Who is away, and who decides in whose place."""
+    by = web_actor(request)
+    failed: ClosedwonError | None = None
+    if request.method == "POST":
+        try:
+            _arranged(request, by)
+            return redirect("approvals:arrange")
+        except ClosedwonError as error:
+            failed = error
+    found = standing.arrangements(by=by)
+    ids = (
+        {one.giver for one in found["delegations"]}
+        | {one.taker for one in found["delegations"]}
+        | {one.person for one in found["absences"]}
+    )
+    context = {
+        **found, "names": names(ids), "may_others": by.has(*standing.KEEPERS), "me": person_of(by), "failed": failed, "given": request.POST,
+        "people": _choices(), "delegation_rows": [
+            {"row": one, "giver": names({one.giver})[one.giver], "taker": names({one.taker})[one.taker]} for one in found["delegations"]
+        ], "absence_rows": [{"row": one, "person": names({one.person})[one.person]} for one in found["absences"]],
+    }  # fmt: skip
+    return render(request, "approvals/arrange.html", context, status=failed.status if failed else 200)
+
+
+def _choices() -> list[tuple[str, str]]:
+    from django.utils import timezone
+
+    everybody = people(timezone.now()).by_id.values()
+    return sorted(((one.id, one.name or one.id) for one in everybody if one.active), key=lambda pair: pair[1])
+
+
+def _arranged(request: HttpRequest, by: Actor) -> None:
+    given = request.POST
+    verb = given.get("verb", "")
+    if verb == "delegate":
+        limit = _limit(given.get("limit", ""))
+        kinds = [word.strip() for word in given.get("kinds", "").split(",") if word.strip()]
+        standing.delegate(
+            given.get("to", ""), _moment(given.get("since", ""), "The first day"), _moment(given.get("until", ""), "The last day"), by=by,
+            giver=given.get("giver", ""), kinds=kinds, limit=limit, reason=given.get("reason", ""),
+        )  # fmt: skip
+        messages.success(request, "Delegated.")
+    elif verb == "away":
+        standing.set_absence(
+            _moment(given.get("since", ""), "The first day"),
+            _moment(given.get("until", ""), "The day of return"),
+            by=by,
+            person=given.get("person", ""),
+        )
+        messages.success(request, "Noted. New requests go to whoever stands in.")
+    elif verb == "undelegate":
+        standing.end_delegation(int(given.get("id") or 0), by=by)
+        messages.success(request, "Ended.")
+    elif verb == "back":
+        standing.end_absence(int(given.get("id") or 0), by=by)
+        messages.success(request, "Welcome back.")
+
+
+def _limit(text: str) -> Decimal | None:
+    try:
+        return Decimal(text.replace(",", "")) if text.strip() else None
+    except InvalidOperation as error:
+        raise Invalid(f"{text!r} is no amount.", mend="Write digits, such as 50000.") from error
+
+
+@require_http_methods(["GET", "POST"])
+def holders(request: HttpRequest) -> HttpResponse:
+    """Who holds which approver role."""
+    by = web_actor(request)
+    failed: ClosedwonError | None = None
+    if request.method == "POST":
+        try:
+            if request.POST.get("verb") == "end":
+                standing.end_holder(int(request.POST.get("id") or 0), by=by)
+            else:
+                given = request.POST
+                standing.grant_holder(
+                    given.get("role", ""), given.get("person", ""), by=by, region=given.get("region", ""), limit=_limit(given.get("limit", "")),
+                    reason=given.get("reason", ""),
+                )  # fmt: skip
+            return redirect("approvals:holders")
+        except ClosedwonError as error:
+            failed = error
+    rows = standing.holders(by=by)
+    known = names({row.person for row in rows})
+    roles: dict[str, str] = {}
+    for kind in {document.subject for document in policies().documents.values()}:
+        for name, role in policies().on(kind, date.max).roles.items():
+            if role.who == "holders" and not role.auto:
+                roles.setdefault(name, role.label)
+    held = {row.role for row in rows}
+    context = {
+        "rows": [{"row": row, "who": known[row.person], "label": roles.get(row.role, row.role)} for row in rows], "roles": sorted(roles.items()),
+        "vacant": [label for name, label in sorted(roles.items()) if name not in held], "may_change": by.has(*standing.KEEPERS), "failed": failed,
+        "people": _choices() if by.has(*standing.KEEPERS) else [], "given": request.POST,
+    }  # fmt: skip
+    return render(request, "approvals/holders.html", context, status=failed.status if failed else 200)
+
+
+@require_GET
+def link(request: HttpRequest, token: str) -> HttpResponse:
+    """The request behind a link in a mail: looking decides nothing."""
+    by = web_actor(request)
+    return _one(request, links.look(token, by=by), by, decide_url=reverse("approvals:link-decide", args=[token]))
+
+
+@require_POST
+def link_decide(request: HttpRequest, token: str) -> HttpResponse:
+    """Decide through a link: once, by its person, on what was seen."""
+    by = web_actor(request)
+    verb, words = request.POST.get("verb", ""), request.POST.get("words", "")
+    try:
+        made = links.decide(token, verb, by=by, words=words)
+    except Invalid as error:
+        number = links.look(token, by=by)
+        return _one(request, number, by, failed=error, words=words, decide_url=reverse("approvals:link-decide", args=[token]))
+    messages.success(request, VERBS[made.verb] + ".")
+    return redirect("approvals:one", number=made.request_id)
+
+
+routes = [
+    path("", inbox, name="inbox"),
+    path("bulk/", bulk, name="bulk"),
+    path("all/", every, name="every"),
+    path("standing/", arrange, name="arrange"),
+    path("holders/", holders, name="holders"),
+    path("link/<str:token>/", link, name="link"),
+    path("link/<str:token>/decide/", link_decide, name="link-decide"),
+    path("<int:number>/", one, name="one"),
+    path("<int:number>/decide/", decide, name="decide"),
+    path("<int:number>/<str:verb>/", act, name="act"),
+]
+urlpatterns = [path("approvals/", include((routes, "approvals")))]
