@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from typing import Any
 
 from django.contrib import messages
@@ -21,6 +23,7 @@ from closedwon.ui.tables import Col, DataTable
 
 COLUMNS = [
     Col("name", "Document", href=lambda row: row["href"]),
+    Col("title", "Title"),
     Col("state", "State", "status", filter=True),
     Col("applied_at", "Applied", "instant"),
     Col("applied_by", "By", filter=True),
@@ -47,21 +50,31 @@ def _row(found: PolicyKind, version: PolicyVersion, has_draft: bool) -> dict[str
     if state[1] == "good" and actions.differs(version):
         state = ("the file differs", "warn")
     return {
-        **_blank(found, version.document, state), "applied_at": version.applied_at, "applied_by": version.applied_by, "note": version.note or None,
+        **_blank(found, version.document, state), "title": title_in(version.text), "applied_at": version.applied_at, "applied_by": version.applied_by, "note": version.note or None,
         "digest": version.digest[:8] or None,
     }  # fmt: skip
 
 
+def title_in(text: str) -> str | None:
+    """The title that a text gives itself, None where it gives none."""
+    head = text.partition("\n[")[0]
+    found = re.search(r"^title\s*=.*$", head, re.MULTILINE)
+    try:
+        return str(tomllib.loads(found[0])["title"]) if found else None
+    except tomllib.TOMLDecodeError:
+        return None
+
+
 def _blank(found: PolicyKind, name: str, state: tuple[str, str]) -> dict[str, Any]:
     href = reverse("policies:policy", args=[f"{found.name}/{name}"])
-    return {"name": name, "state": state, "applied_at": None, "applied_by": None, "note": None, "digest": None, "href": href}
+    return {"name": name, "title": None, "state": state, "applied_at": None, "applied_by": None, "note": None, "digest": None, "href": href}
 
 
 def collection(request: HttpRequest, found: PolicyKind, by: Actor) -> HttpResponse:
     """All documents of a kind."""
     rows = rows_of(found, by)
     table = DataTable(
-        request, f"policies:{found.name}", COLUMNS, rows, title=found.title, sort="name", row_href=lambda row: row["href"],
+        request, f"policies:{found.name}", [one for one in COLUMNS if one.key != "title" or any(row["title"] for row in rows)], rows, title=found.title, sort="name", row_href=lambda row: row["href"],
         empty=(f"No {found.title.lower()} yet", "Make the first one from a template."),
     )  # fmt: skip
     if (answer := table.answer()) is not None:

@@ -78,11 +78,12 @@ def policy(request: HttpRequest, name: str) -> HttpResponse:
     found, version = document(name), actions.in_force(name)
     disk = actions.on_disk(name)
     differs = version is not None and disk is not None and disk != version.text
+    told = actions.problems_of(name, version.text) if version else []
     context = {
         "doc": found, "version": version, "history": _history(name)[:50], "may_write": by.has(*actions.KEEPERS),
-        "draft": actions.draft_of(name, by=by), "read": form_pages.read_nodes(name, version.text if version else ""), "lines": _lines(version.text if version else ""),
+        "draft": actions.draft_of(name, by=by), "title": collection_pages.title_in(version.text) if version and found.name else "", "read": form_pages.read_nodes(name, version.text if version else ""), "lines": _lines(version.text if version else ""),
         "differs": actions.compare(version.text, disk or "") if version and differs else [],
-        "warnings": actions.warnings(name, version.text) if version else [], **case_pages.results(request, name, actions.cases(name) or "", by),
+        "warnings": [one for one in told if one.severity != "error"], "mistakes": [one for one in told if one.severity == "error"], **case_pages.results(request, name, actions.cases(name) or "", by),
         "preview": actions.preview(name, version.text, by=by) if version else None, "tables": actions.tables(name, version.text) if version else [],
     }  # fmt: skip
     return render(request, "policies/policy.html", context)

@@ -172,7 +172,9 @@ def test_the_pages_of_a_collection(client, ws):
     assert actions.applied("chains", "deep").over == 200_000
     for part in ("", "edit/", "compare/", "cases/", "schema.json", "form/"):
         assert client.get(f"/policies/chains.deep/{part}").status_code == 200, part
-    assert "in force" in client.get("/policies/chains/").content.decode()
+    listed = client.get("/policies/chains/").content.decode()
+    assert "in force" in listed
+    assert "Deep</td>" in listed.replace("\n", "")
     assert "1 document" in client.get("/policies/").content.decode()
     client.post("/policies/chains/new/", {"name": "copy", "start": "copy:deep"})
     assert "20%" in client.get("/policies/chains.copy/form/").content.decode()
@@ -286,3 +288,15 @@ def test_what_was_never_in_force_cannot_be_retired(ws):
     with pytest.raises(NotFound):
         actions.apply_all({"chains/never": None}, by=SYSTEM)
     assert not PolicyVersion.objects.filter(kind="chains").exists()
+
+
+def test_a_text_in_force_that_cannot_be_read_any_more_says_so(client, ws):
+    PolicyVersion.objects.create(
+        kind="chains", document="old", text="gone = 1\n", digest="x", status="applied", written_by="o", applied_by="o"
+    )
+    page = client.get("/policies/chains.old/").content.decode()
+    assert "cannot take what is in force" in page
+    assert "unknown key &#x27;gone&#x27;" in page
+    assert client.get("/policies/chains.old/form/").status_code == 200
+    assert client.get("/policies/chains/").status_code == 200
+    assert actions.check("chains/new", text()) == []
