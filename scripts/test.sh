@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.."
 PYTEST=.venv/bin/pytest
-export PYTHONHASHSEED=0 SPARK_LOCAL_IP=127.0.0.1
+export PYTHONHASHSEED=0 SPARK_LOCAL_IP=127.0.0.1 CLOSEDWON_FUZZ_SECONDS=${CLOSEDWON_FUZZ_SECONDS:-30}
 failed=0
 part() {
   local name=$1; shift
