@@ -14,8 +14,22 @@ from closedwon.base.errors import Conflict, Invalid, NotFound, NotReady, Refused
 from closedwon.base.policytext import digest, load_text
 from closedwon.people.actor import Actor
 from closedwon.policies.applied import COUNTING, applied, applied_all, in_force, value_of, versions_in_force
-from closedwon.policies.cases import CaseResult, read_cases, run_cases
-from closedwon.policies.checks import Effect, Plan, Texts, check, check_all, compare, effect, plan, plan_all, problems_of, tables, warnings
+from closedwon.policies.cases import CaseResult, read_cases, run_cases, standing_beside
+from closedwon.policies.checks import (
+    Effect,
+    Plan,
+    Texts,
+    check,
+    check_all,
+    compare,
+    effect,
+    plan,
+    plan_all,
+    problems_of,
+    standing,
+    tables,
+    warnings,
+)
 from closedwon.policies.models import PolicyVersion
 from closedwon.policies.registry import CASES, NAME, Document, document, document_of_file, kind, kinds
 from closedwon.workspace import current
@@ -56,6 +70,7 @@ __all__ = [
     "run",
     "save_cases",
     "save_draft",
+    "standing",
     "tables",
     "value_of",
     "version",
@@ -211,7 +226,12 @@ def run(key: str, text: str, given: str | None = None) -> list[CaseResult]:
     """Run the cases beside a policy against a text. Raises Invalid where either cannot be read."""
     found = document(key)
     told = given if given is not None else cases(key)
-    return run_cases(found.kind, text, told, found.cases_file) if told and found.has_cases else []
+    return run_cases(found.kind, text, told, found.cases_file, _others(found)) if told and found.has_cases else []
+
+
+def _others(found: Document) -> dict[str, Any]:
+    """The other documents of its collection that are in force and can be read."""
+    return {name: value for name, value in standing(found.kind)[0].items() if name != found.name} if found.name else {}
 
 
 def come_out(key: str, text: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -221,7 +241,8 @@ def come_out(key: str, text: str, given: Mapping[str, Any]) -> Mapping[str, Any]
     if problems or found.kind.run_case is None:
         raise Invalid(f"The {key} policy cannot be run.", problems=problems, mend="Mend its mistakes first.")
     try:
-        return found.kind.run_case(value, given)
+        with standing_beside(_others(found)):
+            return found.kind.run_case(value, given)
     except Exception as error:
         raise Invalid(f"That case cannot be run: {error}.", mend="Look at what is given.") from error
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -22,14 +24,36 @@ class CaseResult:
     differences: tuple[str, ...]
 
 
-def run_cases(found: PolicyKind, text: str, cases: str, file: str = "") -> list[CaseResult]:
-    """Run a policy's cases: each named step of `expect` is compared exactly. Raises Invalid where text or cases cannot be read."""
+_BESIDE: ContextVar[Mapping[str, Any] | None] = ContextVar("beside", default=None)
+
+
+def beside() -> Mapping[str, Any]:
+    """The other documents of the collection, by name, while a case of one of them is run: those of the same folder, else those in force."""
+    return _BESIDE.get() or {}
+
+
+@contextmanager
+def standing_beside(others: Mapping[str, Any]) -> Iterator[None]:
+    """Let `beside` give these documents."""
+    token = _BESIDE.set(others)
+    try:
+        yield
+    finally:
+        _BESIDE.reset(token)
+
+
+def run_cases(found: PolicyKind, text: str, cases: str, file: str = "", others: Mapping[str, Any] | None = None) -> list[CaseResult]:
+    """Run a policy's cases: each named step of `expect` is compared exactly. Raises Invalid where text or cases cannot be read.
+
+    `others` are the documents that `beside` gives to a case of a collection.
+    """
     policy, problems = load_text(text, found.model, found.file)
     if policy is None:
         raise Invalid(f"The {found.name} policy has {len(problems)} mistake(s).", problems=problems)
     if found.run_case is None:
         raise Invalid(f"Policies of the kind {found.name} have no cases.")
-    return [_run_case(found, policy, case) for case in read_cases(cases, file)]
+    with standing_beside(others or {}):
+        return [_run_case(found, policy, case) for case in read_cases(cases, file)]
 
 
 def read_cases(text: str, file: str = "") -> list[dict[str, Any]]:

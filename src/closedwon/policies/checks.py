@@ -103,7 +103,7 @@ def _cross(kind: PolicyKind, texts: Texts, values: Mapping[str, Any], places: Ma
     mine = [key for key in texts if document(key).kind is kind]
     if any(texts[key] is not None and key not in values for key in mine) and not kind.many:
         return
-    before, before_texts = _standing(kind)
+    before, before_texts = standing(kind)
     after, after_texts = dict(before), dict(before_texts)
     for key in mine:
         name = document(key).name
@@ -125,7 +125,7 @@ def _cross(kind: PolicyKind, texts: Texts, values: Mapping[str, Any], places: Ma
     found[mine[0]] += strange
 
 
-def _standing(kind: PolicyKind) -> tuple[dict[str, Any], dict[str, str]]:
+def standing(kind: PolicyKind) -> tuple[dict[str, Any], dict[str, str]]:
     """What is in force and can be read, with its texts."""
     values, texts = {}, {}
     for version in versions_in_force(kind.name):

@@ -90,14 +90,22 @@ def check_command(what: PathArgument = "") -> None:
 def cases_command(what: PathArgument = "") -> None:
     """Run the cases beside the policies; every named step must come out exactly."""
     _start()
+    from closedwon.base.policytext import load_text
+    from closedwon.policies.actions import standing
     from closedwon.policies.cases import run_cases
 
     passed = failed = 0
-    for one, text, file in _found(what)[0]:
+    found, _ = _found(what)
+    values = {one.key: load_text(text, one.kind.model)[0] for one, text, _ in found if one.name}
+    for one, text, file in found:
         cases = file.with_name(file.stem + ".cases.toml")
         if not cases.exists():
             continue
-        for result in run_cases(one.kind, text, cases.read_text(encoding="utf-8"), str(cases)):
+        mine = {key: value for key, value in values.items() if value is not None and key != one.key}
+        others = {key.partition("/")[2]: value for key, value in mine.items() if key.startswith(f"{one.kind.name}/")}
+        if one.name and not (Path(what).is_dir() or not what):  # one file stands among those in force
+            others = {name: value for name, value in {**standing(one.kind)[0], **others}.items() if name != one.name}
+        for result in run_cases(one.kind, text, cases.read_text(encoding="utf-8"), str(cases), others):
             passed, failed = passed + result.passed, failed + (not result.passed)
             typer.echo(f"{'ok    ' if result.passed else 'FAILED'}  {one.key}: {result.name}")
             for line in result.differences:

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from closedwon.policies import actions, registry
+from closedwon.policies.cases import beside
 from closedwon.policies.commands import policy
 from closedwon.policies.tests.test_collections import KIND, text
 
@@ -104,3 +106,22 @@ def test_who_applies_may_be_refused(ws, folder, person, monkeypatch):
     with pytest.raises(Exception, match="may not"):
         run("apply", str(ws.policies))
     assert actions.applied_all("chains") == {}
+
+
+def test_a_case_sees_the_documents_beside_it(ws, folder, monkeypatch):
+    seen = []
+
+    def steps(policy, given):
+        seen.append(sorted(beside()))
+        return {"hit": True}
+
+    monkeypatch.setitem(registry._KINDS, "chains", replace(KIND, run_case=steps))
+    assert run("test", str(folder))[0] == 0
+    assert seen == [["a"]]
+    assert beside() == {}
+    run("apply", str(folder))
+    actions.run("chains/b", text(), (folder / "b.cases.toml").read_text())
+    actions.come_out("chains/new", text(), {})
+    assert seen[1:] == [["a"], ["a", "b"]]
+    run("test", str(folder / "b.toml"))
+    assert seen[3:] == [["a"]]
