@@ -12,8 +12,9 @@ from closedwon.approvals.actions.common import approvals, asked_of, locked, poli
 from closedwon.approvals.actions.notices import queue
 from closedwon.approvals.actions.people import people
 from closedwon.approvals.models import Ask, Clock, Request, Step, Version
+from closedwon.approvals.policy import Role
 from closedwon.approvals.rules.persons import Resolver
-from closedwon.approvals.rules.values import People
+from closedwon.approvals.rules.values import People, Person
 from closedwon.audit.actions import record
 from closedwon.people.actor import SYSTEM
 
@@ -33,6 +34,8 @@ def tick(now: datetime | None = None) -> dict[str, int]:
     away = [one.id for one in everybody.by_id.values() if one.is_away(at) or not one.active]
     for step in Step.objects.filter(state="open", asks__state="open", asks__person__in=away).values_list("pk", flat=True).distinct():
         counts["rerouted"] += _reroute(step, everybody, at)
+    for step in Step.objects.filter(state="open").exclude(asks__state="open").values_list("pk", flat=True):
+        counts["rerouted"] += _fill(step, everybody, at)
     Clock.objects.update_or_create(pk=1, defaults={"ticked_at": at, "held": Step.objects.filter(state="open").count()})
     return counts
 
@@ -143,9 +146,9 @@ def _reroute(step_id: int, everybody: People, at: datetime) -> int:
         known = set(step.asks.values_list("person", flat=True))
         for ask in step.asks.filter(state="open"):
             person = everybody.by_id.get(ask.person)
-            if role is None or person is None or not person.is_away(at):
+            if role is None or person is None or (person.active and not person.is_away(at)):
                 continue
-            other, via = resolver.in_place_of(person, role)
+            other, via = resolver.in_place_of(person, role) if person.active else _after(person, role, resolver)
             if other is not None and other.id not in known:
                 known.add(other.id)
                 Ask.objects.create(step=step, person=other.id, stands_for=person.id, via=via[:200], asked_at=at)
@@ -163,4 +166,36 @@ def _reroute(step_id: int, everybody: People, at: datetime) -> int:
             detail={"step": step.order, "to": added},
             channel="job",
         )
+    return 1
+
+
+def _after(person: Person, role: Role, resolver: Resolver) -> tuple[Person | None, str]:
+    """Who is asked instead of somebody who left: whoever the role finds now."""
+    found = [one for ask in resolver.find(role).asked for one in ask]
+    other = next((resolver.people.by_id[one] for one in found if one in resolver.people.by_id), None)
+    return other, f"after {person.name or person.id} left"
+
+
+def _fill(step_id: int, everybody: People, at: datetime) -> int:
+    """Ask for a step for which there was nobody, once a role of it has somebody who may decide."""
+    with transaction.atomic():
+        found = _step(step_id)
+        if found is None or found[2].asks.filter(state="open").exists():
+            return 0
+        request, version, step = found
+        united = united_of(request, version)
+        resolver = _resolver(request, version, united, everybody, at)
+        ways = [resolver.find(united.roles[name]) for name in step.roles if name in united.roles]
+        way = next((one for one in ways if one.asked), None)
+        known = set(step.asks.values_list("person", flat=True))
+        persons = [] if way is None else list(dict.fromkeys(one for ask in way.asked for one in ask if one not in known))
+        if way is None or not persons:
+            return 0
+        step.mode, step.quorum, step.candidates, step.via = "all" if len(way.asked) > 1 else way.mode, way.quorum, persons, way.via[:200]
+        step.save()
+        for person in persons:
+            Ask.objects.create(step=step, person=person, stands_for=way.stands_for.get(person, ""), via=way.via[:200], asked_at=at)
+            queue("mail", person, f"ask:{step.pk}:{person}", {"what": "asked", "request": request.pk, "step": step.pk})
+        detail = {"step": step.order, "to": persons, "how": way.via}
+        record(by=SYSTEM.name, verb="approvals.rerouted", subject=f"approval:{request.pk}", detail=detail, channel="job")
     return 1

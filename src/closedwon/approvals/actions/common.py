@@ -15,11 +15,13 @@ from closedwon.approvals.actions.subjects import subject_of
 from closedwon.approvals.deciding import Policies
 from closedwon.approvals.hours import due
 from closedwon.approvals.models import DONE, Ask, Decision, Delegation, Rebind, Request, Step, Version
+from closedwon.approvals.rules.facts import facts
 from closedwon.approvals.rules.reading import request_of
 from closedwon.approvals.rules.united import United
 from closedwon.approvals.rules.values import Approved
 from closedwon.approvals.rules.values import Request as Asked
 from closedwon.base.errors import Conflict, NotFound
+from closedwon.formula.formula import compile  # noqa: A004 - the language's own word
 from closedwon.people.actor import Actor
 from closedwon.people.visibility import closing_day
 from closedwon.policies.actions import applied_all, versions_in_force
@@ -120,6 +122,20 @@ def _bound(step: Step, version: Version) -> None:
         raise Conflict(
             f"The step {step.title} is not bound to version {version.number}.", mend="Submit the request again; this is a fault."
         )
+
+
+def condition_met(decision: Decision, version: Version) -> bool:
+    """Whether a condition is met: somebody said so, or its formula holds for the content of a version."""
+    if Decision.objects.filter(request_id=decision.request_id, verb="meet", condition=str(decision.pk)).exists():
+        return True
+    if not decision.condition_formula:
+        return False
+    united = united_of(version.request, version)
+    made = compile(decision.condition_formula, united.types, expects="yes/no")
+    if made.problems:
+        return False
+    found = made.evaluate(facts(united, asked_of(version)).values)
+    return found.error is None and found.value is True
 
 
 def lenders(person: str, request_kind: str, amount: Any, at: datetime) -> set[str]:

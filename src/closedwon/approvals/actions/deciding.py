@@ -11,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from closedwon.approvals.actions.common import lenders, locked, need, open_ready, settle, united_of
+from closedwon.approvals.actions.common import condition_met, lenders, locked, need, open_ready, settle, united_of
 from closedwon.approvals.actions.notices import tell_asked, tell_outcome
 from closedwon.approvals.actions.people import people, person_of
 from closedwon.approvals.models import Ask, Decision, Request, Step, Version
@@ -78,9 +78,9 @@ def decide(
     `verb` is approve, condition or reject. The same key again gives the decision that it made. Raises Conflict where the content is another
     one by now, Refused where the person may not, Invalid where a rejection names no change or a condition says nothing.
     """
-    if key and (found := Decision.objects.filter(key=key).first()):
-        return found
     person = person_of(by)
+    if found := _made_before(key, request_id, person):
+        return found
     _words(verb, comment, required_change, condition)
     if not person:
         raise Refused("The machine's operator decides nothing: a decision is a person's.", mend="Act as a person with --as EMAIL.")
@@ -88,7 +88,7 @@ def decide(
     try:
         with transaction.atomic():
             request = locked(request_id)
-            if key and (found := Decision.objects.filter(key=key).first()):
+            if found := _made_before(key, request_id, person):
                 return found
             version = _seen(request, content_hash)
             at = timezone.now()
@@ -111,10 +111,18 @@ def decide(
             if not request.is_open:
                 tell_outcome(request)
     except IntegrityError:
-        if key and (found := Decision.objects.filter(key=key).first()):
+        if found := _made_before(key, request_id, person):
             return found
         raise
     return made
+
+
+def _made_before(key: str, request_id: int, person: str) -> Decision | None:
+    """The decision that a key made; Conflict where it was another person's or on another request."""
+    found = Decision.objects.filter(key=key).first() if key else None
+    if found is not None and (found.request_id != request_id or found.person != person):
+        raise Conflict("That key was used for another decision.", mend="Give each decision a key of its own.")
+    return found
 
 
 def _words(verb: str, comment: str, required_change: str, condition: str) -> None:
@@ -203,7 +211,7 @@ def _count(request: Request, version: Version, steps: Sequence[Step], made: Deci
         if made.verb == "reject":
             step.state, step.done_at = "rejected", at
         elif _enough(step):
-            conditional = any(not _met(one) for one in step.decisions.filter(verb="condition"))
+            conditional = any(not condition_met(one, step.version) for one in step.decisions.filter(verb="condition"))
             step.state, step.done_at = ("conditional", None) if conditional else ("approved", at)
             Ask.objects.filter(step=step, state="open").update(state="closed")
         step.save()
@@ -221,10 +229,6 @@ def _enough(step: Step) -> bool:
         open_ = step.asks.filter(state="open").exclude(person__in=agreed | stood).count()
         return open_ == 0
     return len(agreed) >= max(1, step.quorum)
-
-
-def _met(decision: Decision) -> bool:
-    return Decision.objects.filter(request_id=decision.request_id, verb="meet", condition=str(decision.pk)).exists()
 
 
 def _record(request: Request, version: Version, made: Decision, steps: Sequence[Step], by: Actor) -> None:
@@ -291,7 +295,7 @@ def meet(request_id: int, decision_id: int, note: str, *, by: Actor) -> Decision
             raise Refused("Only who set the condition, or a holder of the same role, may say that it is met.")
         if why := may_not(request, version, person, ""):
             raise Refused(f"You may not confirm it: {why}.")
-        if _met(asked):
+        if condition_met(asked, version):
             raise Conflict("That condition is met already.")
         at = timezone.now()
         made = Decision.objects.create(

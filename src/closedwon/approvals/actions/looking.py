@@ -9,11 +9,11 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from closedwon.approvals.actions.common import SEES, asked_of, lenders, need, take_part
+from closedwon.approvals.actions.common import SEES, asked_of, condition_met, lenders, need, take_part
 from closedwon.approvals.actions.deciding import may_not, mine
 from closedwon.approvals.actions.people import names, person_of
 from closedwon.approvals.actions.subjects import subject_of
-from closedwon.approvals.models import Ask, Decision, Delegation, Request, Step, Version
+from closedwon.approvals.models import Ask, Delegation, Request, Step, Version
 from closedwon.approvals.rules.compare import worse
 from closedwon.approvals.rules.facts import Facts, facts, show
 from closedwon.approvals.rules.united import United
@@ -101,13 +101,9 @@ def one(request_id: int, *, by: Actor) -> dict[str, Any]:
         "why_not": next((bar for bar in bars if bar), ""), "changes": _since(request, version, person, united),
         "may_change": person in (request.submitter, request.owner) or by.has("sales-ops", "deal-desk"),
         "may_override": by.has("executive") and request.is_open and not may_not(request, version, person, ""),
-        "conditions": [one for one in decisions if one.verb == "condition" and not _is_met(one, decisions)],
+        "conditions": [one for one in decisions if one.verb == "condition" and not condition_met(one, version)],
         "history": earlier(request, by=by), "at": at,
     }  # fmt: skip
-
-
-def _is_met(asked: Decision, decisions: Sequence[Decision]) -> bool:
-    return any(one.verb == "meet" and one.condition == str(asked.pk) for one in decisions)
 
 
 def _values(united: United, found: Facts) -> list[dict[str, Any]]:

@@ -12,11 +12,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from closedwon.approvals.actions.common import approvals, locked, need, open_ready, policies, settle, today
+from closedwon.approvals.actions.common import approvals, condition_met, locked, need, open_ready, policies, settle, today
 from closedwon.approvals.actions.notices import tell_asked, tell_outcome
 from closedwon.approvals.actions.people import people, person_of
 from closedwon.approvals.actions.subjects import subject_of
-from closedwon.approvals.models import Ask, Decision, Rebind, Request, Step, Version
+from closedwon.approvals.models import Ask, Rebind, Request, Step, Version
 from closedwon.approvals.rules.reading import request_json, request_of
 from closedwon.approvals.rules.values import Preview
 from closedwon.approvals.rules.values import Request as Asked
@@ -108,7 +108,14 @@ def revise(request_id: int, content: Mapping[str, Any], *, by: Actor, seen: int 
     known = need(request_id, by=by)
     _may_change(known, by)
     asked = frame(
-        {**content, "submitter": known.submitter, "owner": known.owner, "earners": known.earners, "kind": known.kind},
+        {
+            **content,
+            "submitter": known.submitter,
+            "owner": known.owner,
+            "earners": known.earners,
+            "kind": known.kind,
+            "adhoc": _adhoc(known, content),
+        },
         by=_as_submitter(by, known),
     )
     at = timezone.now()
@@ -138,6 +145,17 @@ def revise(request_id: int, content: Mapping[str, Any], *, by: Actor, seen: int 
         _go_on(request, version, made, at)
         _record(request, version, made, by, "approvals.revised")
     return request
+
+
+def _adhoc(request: Request, content: Mapping[str, Any]) -> Any:
+    """Whoever was asked in addition stays asked, whatever the new content says."""
+    given = content.get("adhoc") or []
+    if not isinstance(given, list):
+        return given
+    named = {one.get("person") for one in given if isinstance(one, Mapping)}
+    before = [step for step in request.current.steps.all() if step.roles == ["adhoc"]]
+    kept = [{"person": step.candidates[0], "reason": step.reasons[0]["reason"]} for step in before if step.candidates and step.reasons]
+    return [*given, *(one for one in kept if one["person"] not in named)]
 
 
 def _as_submitter(by: Actor, request: Request) -> Actor:
@@ -184,13 +202,9 @@ def _rebind(request: Request, version: Version, step: Step, people_: tuple[str, 
         if decision is None:
             raise Conflict("An approval that should still hold is not there.", mend="Submit the request again; this is a fault.")
         Rebind.objects.create(decision=decision, step=step, version=version, content_hash=version.content_hash, why=why[:1000])
-        if decision.verb == "condition" and not _met(decision):
+        if decision.verb == "condition" and not condition_met(decision, version):
             step.state, step.done_at = "conditional", None
             step.save()
-
-
-def _met(decision: Decision) -> bool:
-    return decision.request.decisions.filter(verb="meet", condition=str(decision.pk)).exists()
 
 
 def _go_on(request: Request, version: Version, made: Preview, at: datetime) -> None:
