@@ -17,3 +17,10 @@ class PoliciesConfig(AppConfig):
             words="rules stages forecast types plans text",
         )
     ]  # fmt: skip
+
+    def ready(self) -> None:
+        """Let the palette find policies."""
+        from closedwon.policies.finding import find_policies
+        from closedwon.ui.search import register
+
+        register(find_policies)

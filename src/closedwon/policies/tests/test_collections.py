@@ -6,8 +6,9 @@ from django.test import Client
 from closedwon.audit.models import Entry
 from closedwon.base.errors import Conflict, Invalid, NotFound, NotReady
 from closedwon.base.policytext import Percent, PolicyModel
-from closedwon.people.actor import SYSTEM
+from closedwon.people.actor import SYSTEM, Actor
 from closedwon.policies import actions, registry
+from closedwon.policies.finding import find_policies
 from closedwon.policies.models import PolicyVersion
 from closedwon.policies.reading import read_folder
 
@@ -300,3 +301,11 @@ def test_a_text_in_force_that_cannot_be_read_any_more_says_so(client, ws):
     assert client.get("/policies/chains.old/form/").status_code == 200
     assert client.get("/policies/chains/").status_code == 200
     assert actions.check("chains/new", text()) == []
+
+
+def test_the_palette_finds_documents_for_those_who_may_read_them(ws):
+    actions.apply_all({"chains/deep-emea": text(title="Steep discounts"), "chains/other": text()}, by=SYSTEM)
+    assert [hit.href for hit in find_policies(SYSTEM, "deep")] == ["/policies/chains.deep-emea/"]
+    assert [(hit.label, hit.note) for hit in find_policies(SYSTEM, "steep dis")] == [("Steep discounts", "chains/deep-emea")]
+    assert [hit.label for hit in find_policies(SYSTEM, "chains")][0] == "Chains"
+    assert find_policies(Actor("rep@x.test", roles=frozenset({"rep"})), "deep") == []
