@@ -35,6 +35,7 @@ SETTINGS = {
     "calendar.week_ends": "With weeks: the weekday on which the year ends.",
     "calendar.anchor": "With weeks: the year ends on the `last` such weekday of the month, or on the one `nearest` to its end.",
     "storage": "Options of S3-compatible storage, without secrets, as in `AWS_ENDPOINT_URL` and `AWS_REGION`.",
+    "imports.folders": "Folders of this machine, and all below them, from which the import page may take files. Relative ones are of the workspace.",
     "connections": "Settings of connected systems. Nothing reads it yet.",
 }
 

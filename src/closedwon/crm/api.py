@@ -15,8 +15,10 @@ from closedwon.base.errors import NotFound
 from closedwon.base.money import format_major
 from closedwon.crm import actions
 from closedwon.crm.models import ImportRun
+from closedwon.crm.refused import report_shown
 from closedwon.crm.uploads import keep
 from closedwon.people.acting import api_actor
+from closedwon.people.actor import Actor
 
 router = Router()
 
@@ -141,18 +143,25 @@ class ImportOut(Schema):
 @router.get("/imports", response=list[ImportOut], summary="Imports, newest first")
 def list_imports(request: HttpRequest, limit: int = 50) -> Any:
     """The newest imports with their reports."""
-    api_actor(request).need("admin", "sales-ops", "auditor", to="look at imports")
-    return list(ImportRun.objects.all()[: max(1, min(limit, 500))])
+    by = api_actor(request)
+    by.need("admin", "sales-ops", "auditor", to="look at imports")
+    return [_run(run, by) for run in ImportRun.objects.all()[: max(1, min(limit, 500))]]
+
+
+def _run(run: ImportRun, by: Actor) -> ImportRun:
+    run.report = report_shown(run.report, by)
+    return run
 
 
 @router.get("/imports/{run_id}", response=ImportOut, summary="One import")
 def get_import(request: HttpRequest, run_id: int) -> Any:
     """One import with its report."""
-    api_actor(request).need("admin", "sales-ops", "auditor", to="look at imports")
+    by = api_actor(request)
+    by.need("admin", "sales-ops", "auditor", to="look at imports")
     found = ImportRun.objects.filter(pk=run_id).first()
     if found is None:
         raise NotFound(f"There is no import {run_id}.")
-    return found
+    return _run(found, by)
 
 
 @router.post("/imports", response=dict[str, Any], summary="Import files")
@@ -168,7 +177,7 @@ def post_import(request: HttpRequest, files: File[list[UploadedFile]], mapping: 
             spec = folder.parent / f"{folder.name}.toml"
             spec.write_text(mapping, encoding="utf-8")
         try:
-            return actions.import_source(folder, by=by, mapping=spec, dry_run=dry_run).as_dict()
+            return report_shown(actions.import_source(folder, by=by, mapping=spec, dry_run=dry_run).as_dict(), by)
         finally:
             if spec:
                 spec.unlink(missing_ok=True)

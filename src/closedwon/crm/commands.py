@@ -63,12 +63,17 @@ def import_command(
     from closedwon.workspace.boot import boot
 
     boot()
+    from closedwon.base.errors import Invalid
     from closedwon.crm.actions import import_source
+    from closedwon.crm.refused import report_shown, shown
     from closedwon.people.acting import cli_actor
 
-    report = import_source(source, by=cli_actor(), mapping=mapping, dry_run=dry_run)
+    if format_ not in {"text", "json"}:
+        raise Invalid(f"There is no format {format_!r}.", mend="Use text or json.")
+    by = cli_actor()
+    report = import_source(source, by=by, mapping=mapping, dry_run=dry_run)
     if format_ == "json":
-        typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(report_shown(report.as_dict(), by), ensure_ascii=False, indent=1))
         return
     typer.echo(f"{'Would import' if dry_run else 'Imported'} {report.source}")
     typer.echo(f"  {'table':<24}{'new':>10}{'changed':>10}{'unchanged':>11}{'gone':>8}{'quarantined':>13}")
@@ -79,8 +84,9 @@ def import_command(
     for notice in report.notices:
         where = f" ({notice['file']}, rows {_rows(notice)})" if notice["rows"] else f" ({notice['file']})" if notice["file"] else ""
         typer.echo(f"notice  {notice['count']:,} × {notice['text']}{where}")
-    for bad in report.quarantined[:50]:
-        typer.secho(f"quarantined  {bad['file']} row {bad['row']}, {bad['table_name']}.{bad['field']}: {bad['reason']}", fg="yellow")
+    for bad in shown(report.quarantined[:50], by):
+        place = f"{bad['table_name']}.{bad['field']}" if bad["field"] else bad["table_name"]
+        typer.secho(f"quarantined  {bad['file']} row {bad['row']}, {place}: {bad['reason']}", fg="yellow")
     if report.quarantined_total > 50:
         typer.echo(f"quarantined  {report.quarantined_total - 50:,} more; see the import's page or --format json")
     if not report.changed and not dry_run:

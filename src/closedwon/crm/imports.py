@@ -20,9 +20,10 @@ from closedwon.base.errors import Invalid, NotFound, Problem
 from closedwon.base.policytext import load_text
 from closedwon.base.tables import TABLES, table
 from closedwon.connectors.files.read import Sheet, files, open_sheet
-from closedwon.crm.mapping import BadCell, Reader, SourceMapping
+from closedwon.crm.mapping import BadCell, Reader, SourceMapping, some
 from closedwon.crm.models import ImportRun
-from closedwon.crm.refresh import rebuild
+from closedwon.crm.refresh import make_ready, rebuild
+from closedwon.crm.refused import PAY, cells_kept, without_values
 from closedwon.facts.duck import lean
 from closedwon.facts.intake import (
     Bad,
@@ -84,6 +85,7 @@ class Report:
     notices: list[dict[str, Any]] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
     release: int | None = None
+    run: int | None = None
 
     @property
     def changed(self) -> bool:
@@ -93,6 +95,17 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON-ready values."""
         return asdict(self)
+
+    def counts(self) -> dict[str, Any]:
+        """The report without any row of it."""
+        numbers = {name: asdict(item) for name, item in self.tables.items()}
+        return {
+            "tables": numbers,
+            "quarantined": self.quarantined_total,
+            "alarms": self.alarms,
+            "release": self.release,
+            "import": self.run,
+        }
 
     def notice(self, text: str, count: int, rows: list[int] | tuple[int, ...] = (), file: str = "") -> None:
         """Add something that was noticed, with its first row numbers."""
@@ -122,9 +135,7 @@ def import_source(
     """
     by.need("admin", "sales-ops", to="import facts")
     source = Path(path)
-    text = Path(mapping).read_text(encoding="utf-8") if mapping and Path(mapping).exists() else None
-    if mapping and text is None:
-        raise NotFound(f"The mapping {mapping} does not exist.", mend="Check the path; example/maven.toml shows the form of one.")
+    text = _mapping_text(Path(mapping)) if mapping else None
     spec = read_mapping(text, str(mapping)) if text is not None else None
     say = progress or (lambda _done, _total, _text: None)
     report = Report(str(source), dry_run)
@@ -135,7 +146,13 @@ def import_source(
         for name in {item.table_name for item in bad} & set(staged):
             staged[name].complete = False  # a refused row may be one that a complete source holds
         if not any(item.files for item in staged.values()):
-            raise Invalid(f"{source} holds nothing that can be taken.", problems=[Problem(b.reason, b.file, row=b.row) for b in bad[:20]])
+            raise Invalid(
+                f"{source.name} holds nothing that can be taken.",
+                problems=[Problem(without_values(b.reason), b.file, row=b.row) for b in bad[:20]],
+                mend="A file has a first line that names its columns and, below it, rows that fit the mapping."
+                if bad or spec
+                else "Name a file as its table, as in opportunities.csv, or give a mapping.",
+            )
         at = store()
         if dry_run:
             for name, item in staged.items():
@@ -143,10 +160,19 @@ def import_source(
                 _count(report, name, *take(at, item, txn="", dry_run=True, complete=_drops(item)), bad)
                 _deleted(report, name, gone)
             _finish_bad(report, bad)
-            _stage_alarms(report, at, staged)
+            _stage_alarms(report, staged)
             return report
         with exclusive(at, "import"), lean():
             return _commit(at, staged, source, _digest(source, text), by, report, bad, say)
+
+
+def _mapping_text(file: Path) -> str:
+    if not file.is_file():
+        raise NotFound(f"The mapping {file} does not exist.", mend="Check the path; example/maven.toml shows the form of one.")
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"The mapping {file} cannot be read.", mend="It is text in UTF-8; check that, and who may read it.") from error
 
 
 def _digest(source: Path, text: str | None) -> str:
@@ -187,7 +213,7 @@ def _commit(
         raise
     with transaction.atomic():
         release = publish(versions | rebuilt, note=f"import of {source.name}")
-        report.release = release.pk
+        report.release, report.run = release.pk, run.pk
         run.status, run.finished_at, run.release, run.report = "done", timezone.now(), release, json.loads(json.dumps(report.as_dict()))
         run.save()
         record(
@@ -203,6 +229,7 @@ def _commit(
             },
         )
     after_import([name for name, item in report.tables.items() if item.inserted or item.updated], by=by)
+    make_ready(by=by)
     return report
 
 
@@ -273,6 +300,13 @@ def _stage_named(source: Path, folder: Path, report: Report, bad: list[Bad]) -> 
             staged.setdefault(name, Staged(name)).files.append(file)
         else:
             sheet = open_sheet(file)
+            unknown = [column for column in sheet.header if table(name).column(column) is None]
+            if unknown:
+                some = ", ".join(column[:60] or "(no name)" for column in unknown[:10])
+                raise Invalid(
+                    f"{file.name} has columns that the table {name} does not: {some}{' …' if len(unknown) > 10 else ''}.",
+                    mend="Give a mapping that says which column becomes what; columns of your own are named x_something.",
+                )
             columns = {column: {"from": column, "unit": "minor"} for column in sheet.header}
             spec = SourceMapping.model_validate({"map": [{"table": name, "from": file.name, "columns": columns}]})
             _stage_sheets([(sheet, spec, 0)], folder, report, bad, staged, {})
@@ -287,7 +321,7 @@ def _stage_mapped(source: Path, spec: SourceMapping, folder: Path, report: Repor
     if missing and source.is_file() and len(wanted) == 1:
         by_name = {missing[0]: source}
     elif missing:
-        raise NotFound(f"{source} has no {', '.join(missing)}, which the mapping wants.", mend=f"It has: {', '.join(sorted(by_name))}.")
+        raise NotFound(f"{source} has no {', '.join(missing)}, which the mapping wants.", mend=f"It has: {some(sorted(by_name))}.")
     lookups = _lookups(spec, by_name)
     staged: dict[str, Staged] = {}
     for number, part in enumerate(spec.map):
@@ -312,7 +346,7 @@ def _lookups(spec: SourceMapping, by_name: dict[str, Path]) -> dict[tuple[str, s
             sheet = open_sheet(by_name[look.file])
             for name in (look.key, look.value):
                 if name not in sheet.header:
-                    raise Invalid(f"{look.file} has no column {name!r}.", mend=f"It has: {', '.join(sheet.header)}.")
+                    raise Invalid(f"{look.file} has no column {name!r}.", mend=f"It has: {some(sheet.header)}.")
             key, value = sheet.header.index(look.key), sheet.header.index(look.value)
             found[look.file, look.key, look.value] = {cells[key].strip(): cells[value].strip() for _n, cells in sheet.rows}
     return found
@@ -333,12 +367,14 @@ def _stage_sheets(
         fields = [name for name, _read, _column, _major, _spec in reader.fills]
         if any(name.endswith("_minor") for name in fields) and table(part.table).column("currency") and "currency" not in fields:
             fields.append("currency")
+        raw = cells_kept(part, sheet.header)
         writer = Writer(folder, part.table, fields, len(list(folder.iterdir())))
         for row, cells in sheet.rows:
             try:
                 made = reader.row(cells, row)
             except BadCell as error:
-                bad.append(Bad(sheet.name, row, part.table, error.message, error.column, json.dumps(cells, ensure_ascii=False)[:2000]))
+                said = without_values(error.message) if error.column in PAY.get(part.table, ()) else error.message
+                bad.append(Bad(sheet.name, row, part.table, said, error.column, raw(cells)))
                 continue
             if made is not None:
                 writer.add(made, sheet.name, row)
@@ -364,7 +400,7 @@ def _missing_accounts(sheet: Sheet, _folder: Path, report: Report, file: Path) -
     rows = pq.read_table(file, columns=["account_id", ROW])
     missing = [row for account, row in zip(rows["account_id"].to_pylist(), rows[ROW].to_pylist(), strict=True) if account is None]
     if missing:
-        report.notice("deals have no account", len(missing), missing, sheet.name)
+        report.notice("a deal has no account" if len(missing) == 1 else "deals have no account", len(missing), missing, sheet.name)
 
 
 def _look(report: Report, at: Store, staged: dict[str, Staged]) -> None:
@@ -380,34 +416,30 @@ def _look(report: Report, at: Store, staged: dict[str, Staged]) -> None:
 
 def unknown_stages(at: Store) -> list[str]:
     """Stages in the data that the pipeline policy does not know, each as a sentence."""
+    return _alarms(distinct(at, "opportunities", "stage"))
+
+
+def _alarms(counts: dict[str, int]) -> list[str]:
     known = {stage.name for stage in applied("pipeline").stages}
-    counts = distinct(at, "opportunities", "stage")
     return [
-        f"{count} deals are in the stage {name!r}, which the pipeline policy does not know"
-        for name, count in counts.items()
-        if name not in known
+        f"{_deals(count)} in the stage {name!r}, which the pipeline policy does not know"
+        for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0] or ""))
+        if name is not None and name not in known
     ]
 
 
-def _stage_alarms(report: Report, at: Store, staged: dict[str, Staged]) -> None:
+def _deals(count: int) -> str:
+    return "1 deal is" if count == 1 else f"{count:,} deals are"
+
+
+def _stage_alarms(report: Report, staged: dict[str, Staged]) -> None:
     """The same alarms for a dry run, from the staged rows."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    _ = at
-    known = {stage.name for stage in applied("pipeline").stages}
     counts: dict[str, int] = {}
     for file in staged["opportunities"].files if "opportunities" in staged else []:
         if "stage" in pq.read_schema(file).names:
             for item in pc.value_counts(pq.read_table(file, columns=["stage"])["stage"]).to_pylist():
                 counts[item["values"]] = counts.get(item["values"], 0) + item["counts"]
-    report.alarms += [
-        f"{count} deals are in the stage {name!r}, which the pipeline policy does not know"
-        for name, count in sorted(counts.items(), key=lambda pair: -pair[1])
-        if name is not None and name not in known
-    ]
-
-
-def now() -> datetime:
-    """The moment, for callers outside this module."""
-    return timezone.now()
+    report.alarms += _alarms(counts)

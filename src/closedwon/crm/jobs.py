@@ -7,6 +7,7 @@ from datetime import date, time
 from typing import Any
 
 from closedwon.crm.imports import import_source
+from closedwon.crm.previews import examine
 from closedwon.crm.snapshots import take
 from closedwon.jobs.registry import Every, job
 
@@ -15,7 +16,15 @@ from closedwon.jobs.registry import Every, job
 def import_job(running: Any, path: str, mapping: str = "") -> dict[str, Any]:
     """Take a file or folder in."""
     report = import_source(path, by=running.by, mapping=mapping or None, progress=running.progress)
-    return report.as_dict()
+    running.link = f"/pipeline/import/runs/{report.run}"
+    return report.counts()
+
+
+@job("crm.preview", title="Preview of an import", roles=("admin", "sales-ops"))
+def preview_job(running: Any, batch: str) -> dict[str, Any]:
+    """Say what an import of an upload would take, change and refuse; write nothing."""
+    running.link = f"/pipeline/import/{batch}"
+    return examine(batch, by=running.by, progress=running.progress)
 
 
 @job("crm.snapshot", title="Daily snapshot", roles=("admin", "sales-ops"), schedule=Every(at=time(0, 20)))

@@ -7,7 +7,7 @@ A mapping is TOML with one `[[map]]` per table and file. A column is the source 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -95,6 +95,12 @@ class SourceMapping(PolicyModel):
         return ZoneInfo(self.time_zone) if self.time_zone else None
 
 
+def some(names: Sequence[str], most: int = 30) -> str:
+    """The first names of a list, for a message."""
+    shown = ", ".join(name[:60] for name in names[:most])
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+
+
 def _money(table_name: str, name: str) -> Column | None:
     """The minor-unit column that a money name stands for: `amount` is `amount_minor`."""
     return next((c for c in table(table_name).columns if c.name == f"{name}_minor"), None)
@@ -161,7 +167,7 @@ class Reader:
             near = get_close_matches(source, self.header, 1)
             raise Invalid(
                 f"{self.spec.from_} has no column {source!r}, which {self.spec.table}.{name} wants.",
-                mend=f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(self.header)}.",
+                mend=f"Did you mean {near[0]!r}?" if near else f"It has: {some(self.header)}.",
             )
 
     def _text(self, name: str, spec: ColumnMap) -> Callable[[list[str], int], str | None]:

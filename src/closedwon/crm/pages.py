@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import include, path
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET
 
-from closedwon.base.errors import ClosedwonError
-from closedwon.crm import actions, uploads
-from closedwon.crm.models import ImportRun
+from closedwon.crm import actions, importing
+from closedwon.crm.refused import sees_cells
 from closedwon.facts.releases import latest, source
-from closedwon.jobs.actions import start
 from closedwon.people.acting import web_actor
 from closedwon.people.visibility import seating_at
 from closedwon.ui import format as fmt
@@ -27,6 +24,8 @@ from closedwon.workspace import current
 
 SORTABLE = {"name", "account", "owner", "stage", "amount_minor", "close_date", "created_at", "order_type", "category"}
 TONES = {"won": "good", "lost": "bad"}
+ASKS = ("rep", "manager", "se", "csm", "overlay", "partner-manager", "deal-desk", "sales-ops", "executive")
+"""Roles that may ask for sign-off on a deal."""
 
 
 def _link(prefix: str, key: str = "id") -> Any:
@@ -158,6 +157,7 @@ def deal(request: HttpRequest, deal_id: str) -> HttpResponse:
         Tile.money("TCV", record.get("tcv_minor"), currency, small=f"{record['term_months']} months" if record.get("term_months") else ""),
     ]
     context = {"deal": made, "tiles": tiles, "events": _events(made), "view": view, "title": made["name"], "currency": currency}
+    context["may_ask"] = not by.has("auditor") and by.has(*ASKS)
     return render(request, "crm/deal.html", context)
 
 
@@ -219,147 +219,6 @@ def account(request: HttpRequest, account_id: str) -> HttpResponse:
     )
 
 
-# importing
-
-
-def _inbox() -> Path:
-    folder = current().path / "inbox"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def _batch(name: str) -> Path:
-    folder = _inbox() / uploads.bare(name)
-    if not name or not folder.is_dir():
-        raise Http404
-    return folder
-
-
-def _report(request: HttpRequest, report: Mapping[str, Any]) -> dict[str, Any]:
-    """A report's tables, ready for the page."""
-    tables = [{"name": name, **counts} for name, counts in report.get("tables", {}).items()]
-    counts = [("inserted", "New"), ("updated", "Changed"), ("unchanged", "Unchanged"), ("quarantined", "Quarantined")]
-    taken = DataTable(
-        request,
-        "crm:report",
-        [Col("name", "Table", phone="title"), *(Col(key, label, "number", total=True) for key, label in counts)],
-        tables, title="Rows by table", search=False, prefix="t-", page=100, name="import-tables",
-    )  # fmt: skip
-    total = report.get("quarantined_total", 0)
-    shown = len(report.get("quarantined", []))
-    refused = DataTable(
-        request,
-        "crm:refused",
-        [
-            Col("reason", "Reason", phone="title"),
-            Col("file", "File"),
-            Col("row", "Row", "number"),
-            Col("table_name", "Table"),
-            Col("field", "Column"),
-            Col("raw", "Cells", hidden=True),
-        ],
-        report.get("quarantined", []), title="Quarantined", prefix="q-", name="quarantined",
-        note=f"the first {shown} of {total}" if total > shown else "kept with their reason, never dropped",
-    )  # fmt: skip
-    return {"report": report, "taken": taken, "refused": refused if total else None}
-
-
-@require_GET
-def imports(request: HttpRequest) -> HttpResponse:
-    """Bring files in, and what was brought in before."""
-    by = web_actor(request)
-    by.need("admin", "sales-ops", "auditor", to="look at imports")
-    rows = [
-        {
-            "id": run.pk, "source": Path(run.source).name, "by": run.by, "at": run.started_at, "status": run.status,
-            "taken": sum(t["inserted"] + t["updated"] for t in run.report.get("tables", {}).values()),
-            "quarantined": run.report.get("quarantined_total", 0), "alarms": len(run.report.get("alarms", [])),
-        }
-        for run in ImportRun.objects.all()[:500]
-    ]  # fmt: skip
-    columns = [
-        Col("source", "Source", href=_link("/pipeline/import/runs/"), phone="title"),
-        Col("at", "When", "instant"),
-        Col("by", "By"),
-        Col("status", "Status"),
-        Col("taken", "New or changed", "number", phone="big"),
-        Col("quarantined", "Quarantined", "number"),
-        Col("alarms", "Alarms", "number"),
-    ]
-    table = DataTable(
-        request, "crm:imports", columns, rows, title="Imports so far", name="imports", search=False, sort="-at",
-        empty=("Nothing imported yet", "Choose files above; a preview comes first."),
-    )  # fmt: skip
-    return table.answer() or render(request, "crm/imports.html", {"table": table, "may_import": by.has("admin", "sales-ops")})
-
-
-@require_POST
-def upload(request: HttpRequest) -> HttpResponse:
-    """Keep the uploaded files and go to their preview."""
-    from django.utils import timezone
-
-    by = web_actor(request)
-    by.need("admin", "sales-ops", to="import facts")
-    folder = _inbox() / f"{timezone.now():%Y%m%d-%H%M%S-%f}"
-    folder.mkdir()
-    try:
-        uploads.keep(request.FILES.getlist("files"), folder)
-    except ClosedwonError as error:
-        return render(request, "crm/problem.html", {"error": error, "title": "These files cannot be read"}, status=422)
-    names = {file.stem for file in folder.iterdir()}
-    from closedwon.base.tables import TABLES
-
-    if not names & set(TABLES):
-        (folder / ".mapping.toml").write_text(uploads.propose(folder), encoding="utf-8")
-    return redirect("crm:preview", batch=folder.name)
-
-
-@require_http_methods(["GET", "POST"])
-def preview(request: HttpRequest, batch: str) -> HttpResponse:
-    """The mapping and what an import would take, change and refuse; then the import itself as a job."""
-    by = web_actor(request)
-    by.need("admin", "sales-ops", to="import facts")
-    folder = _batch(batch)
-    file = folder / ".mapping.toml"
-    if request.method == "POST" and "mapping" in request.POST:
-        file.write_text(request.POST["mapping"], encoding="utf-8")
-    mapping = file if file.exists() and file.read_text().strip() else None
-    if request.method == "POST" and request.POST.get("do") == "import":
-        job = start(
-            "crm.import", {"path": str(folder), "mapping": str(mapping or "")}, by=by, key=f"import-{batch}", title=f"Import of {batch}"
-        )
-        return redirect(f"/admin/jobs/{job.pk}")
-    error, report = None, None
-    try:
-        report = actions.import_source(folder, by=by, mapping=mapping, dry_run=True)
-    except ClosedwonError as caught:
-        error = caught
-    context = {
-        "batch": batch,
-        "files": sorted(item.name for item in folder.iterdir() if not item.name.startswith(".")),
-        "mapping": file.read_text(encoding="utf-8") if file.exists() else "",
-        "error": error,
-        **(_report(request, report.as_dict()) if report else {}),
-    }
-    for table in (context.get("taken"), context.get("refused")):
-        if table is not None and (answer := table.answer()):
-            return answer
-    return render(request, "crm/preview.html", context, status=422 if error else 200)
-
-
-@require_GET
-def import_run(request: HttpRequest, pk: int) -> HttpResponse:
-    """The report of one import."""
-    by = web_actor(request)
-    by.need("admin", "sales-ops", "auditor", to="look at imports")
-    run = ImportRun.objects.filter(pk=pk).first()
-    if run is None:
-        raise Http404
-    made = _report(request, run.report)
-    answer = made["taken"].answer() or (made["refused"].answer() if made["refused"] else None)
-    return answer or render(request, "crm/run.html", {"run": run, "title": f"Import of {Path(run.source).name}", **made})
-
-
 # data quality
 
 
@@ -402,7 +261,7 @@ def _check(request: HttpRequest, key: str) -> HttpResponse:
             Col("table_name", "Table", sort=False),
             Col("field", "Column", sort=False),
             Col("reason", "Reason", sort=False, phone="big"),
-            Col("raw", "Held", sort=False),
+            *([Col("raw", "Held", sort=False)] if sees_cells(by) else []),
         ],
         "duplicate-accounts": [
             Col("name", "Account", href=_link("/pipeline/accounts/"), sort=False, phone="title"),
@@ -424,10 +283,7 @@ urlpatterns = [
                     path("pipeline/deals/<path:deal_id>", deal, name="deal"),
                     path("pipeline/accounts/", accounts, name="accounts"),
                     path("pipeline/accounts/<path:account_id>", account, name="account"),
-                    path("pipeline/import/", imports, name="imports"),
-                    path("pipeline/import/upload", upload, name="upload"),
-                    path("pipeline/import/runs/<int:pk>", import_run, name="import"),
-                    path("pipeline/import/<str:batch>", preview, name="preview"),
+                    *importing.routes,
                     path("systems/data-quality/", quality, name="quality"),
                 ],
                 "crm",

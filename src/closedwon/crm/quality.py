@@ -9,6 +9,7 @@ from typing import Any
 
 from closedwon.base.errors import NotFound
 from closedwon.crm.deals import PAGE, SELECT, Page, deal_inputs, text_literal, visible_condition
+from closedwon.crm.refused import sees_cells, shown, without_values
 from closedwon.facts import quarantine
 from closedwon.facts.engine import query_rows
 from closedwon.facts.models import Release
@@ -99,8 +100,17 @@ def quality(by: Actor, *, today: date | None = None, limit: int = 0) -> list[Che
     made.append(Check(*DUPLICATES, twice.total, twice.rows[:limit]))
     if not by.region:
         refused = quarantine.counts(source("quarantine", release))
+        refused = refused if sees_cells(by) else _together(refused)
         made.append(Check(*QUARANTINE, sum(refused.values()), reasons=refused))
     return sorted(made, key=lambda item: -item.count)
+
+
+def _together(refused: dict[str, int]) -> dict[str, int]:
+    """The reasons without the values that they quote."""
+    found: dict[str, int] = {}
+    for reason, count in refused.items():
+        found[without_values(reason)] = found.get(without_values(reason), 0) + count
+    return found
 
 
 def _first(by: Actor, key: str, day: date, limit: int) -> list[dict[str, Any]]:
@@ -117,7 +127,7 @@ def quality_rows(by: Actor, key: str, *, today: date | None = None, page: int = 
         if by.region:
             return Page([], 0, page, size)
         rows, total = quarantine.page(source("quarantine", release), limit=size, offset=(page - 1) * size)
-        return Page(rows, total, page, size)
+        return Page(shown(rows, by), total, page, size)
     found = next((one for one in questions(day) if one.key == key), None)
     if found is None:
         raise NotFound(f"There is no check named {key!r}.")

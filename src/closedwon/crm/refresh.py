@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 
 from closedwon.audit.actions import record
-from closedwon.base.errors import NotReady
+from closedwon.base.errors import NotFound, NotReady
 from closedwon.base.tables import TABLES
 from closedwon.crm.rules import DEAL_STATES
 from closedwon.facts.duck import lean
@@ -17,6 +17,9 @@ from closedwon.facts.intake import exclusive
 from closedwon.facts.models import Release
 from closedwon.facts.releases import latest, publish
 from closedwon.facts.store import Source, Store, store
+from closedwon.jobs.actions import start
+from closedwon.jobs.models import Job
+from closedwon.jobs.registry import kind
 from closedwon.people.actor import Actor
 
 FOREVER = datetime(9998, 1, 1, tzinfo=UTC)
@@ -40,7 +43,24 @@ def refresh(*, by: Actor) -> Release:
         with transaction.atomic():
             release = publish(versions | rebuilt, note="refresh")
             record(by=by.name, channel=by.channel, verb="facts.refreshed", subject=f"release:{release.pk}", detail={"release": release.pk})
+    make_ready(by=by)
     return release
+
+
+READY = "forecast.refresh"
+"""The kind of job, of a room above, that fills what pages read from a release."""
+
+
+def make_ready(*, by: Actor) -> Job | None:
+    """Have what pages read built from the newest release, once for each release; None where no room does that, or there is no release."""
+    release = latest()
+    if release is None:
+        return None
+    try:
+        kind(READY)
+    except NotFound:
+        return None
+    return start(READY, by=by, key=f"{READY}-release-{release.pk}")
 
 
 def rebuild(at: Store, versions: dict[str, int | None], *, always: bool = False) -> dict[str, int | None]:

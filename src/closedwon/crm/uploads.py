@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,21 +14,29 @@ from typing import Any
 
 from closedwon.base.errors import Invalid
 from closedwon.base.tables import TABLES, table
-from closedwon.connectors.files.read import KINDS, LARGEST_SHEET, Sheet, open_sheet
+from closedwon.connectors.files.read import KINDS, LARGEST_SHEET, Sheet, files, open_sheet
+from closedwon.crm.mapping import some
 
 MOST_FILES = 200
 
 
-def keep(files: Iterable[Any], folder: Path) -> list[Path]:
-    """Write uploaded files into a folder. Raises Invalid for kinds that are not read, and for archives beyond the limits."""
+LARGEST_UPLOAD = 2_000_000_000
+
+
+def keep(sent: Iterable[Any], folder: Path) -> list[Path]:
+    """Write uploaded files into a folder. Raises Invalid for kinds that are not read, two of one name, and what is beyond the limits."""
+    given = list(sent)
+    size = sum(upload.size or 0 for upload in given)
+    if len(given) > MOST_FILES or size > LARGEST_UPLOAD:
+        mend = "Send fewer or smaller files, or ask for a folder on the server."
+        raise Invalid(f"These are {_count(len(given))} of {size / 1e6:,.0f} MB; {MOST_FILES} files and 2 GB are taken at once.", mend=mend)
     made: list[Path] = []
-    for upload in files:
+    for upload in given:
         name = bare(upload.name)
         if name.lower().endswith(".zip"):
             made += _unpack(upload, folder)
             continue
-        _readable(name)
-        with (folder / name).open("wb") as out:
+        with _fresh(folder, name).open("wb") as out:
             for chunk in upload.chunks():
                 out.write(chunk)
         made.append(folder / name)
@@ -35,33 +45,52 @@ def keep(files: Iterable[Any], folder: Path) -> list[Path]:
     return made
 
 
+def drop(folder: Path) -> None:
+    """Remove an upload's folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _count(number: int) -> str:
+    return "1 file" if number == 1 else f"{number:,} files"
+
+
+def _fresh(folder: Path, name: str) -> Path:
+    """Where a file of that name goes. Raises Invalid for a kind that is not read, and where one of that name is there."""
+    if Path(name).suffix.lower() not in KINDS:
+        raise Invalid(f"{name} is not a file that can be read.", mend=f"Send one of {', '.join(KINDS)}, or a zip of them.")
+    if (folder / name).exists():
+        raise Invalid(f"Two files are named {name}.", mend="Give each its own name.")
+    return folder / name
+
+
 def bare(name: str) -> str:
     """A file's own name without folders and odd characters."""
     return re.sub(r"[^\w.()+ -]", "_", Path(name.replace("\\", "/")).name)[:120].lstrip(".") or "file.csv"
 
 
-def _readable(name: str) -> None:
-    if Path(name).suffix.lower() not in KINDS:
-        raise Invalid(f"{name} is not a file that can be read.", mend=f"Send one of {', '.join(KINDS)}, or a zip of them.")
-
-
 def _unpack(upload: Any, folder: Path) -> list[Path]:
+    name = bare(upload.name)
     try:
-        archive = zipfile.ZipFile(upload)
-    except zipfile.BadZipFile as error:
-        raise Invalid(f"{upload.name} is not a zip archive.") from error
-    with archive:
-        items = [item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX")]
-        if len(items) > MOST_FILES or sum(item.file_size for item in items) > LARGEST_SHEET:
-            raise Invalid(f"{upload.name} unpacks to too much.", mend="Send fewer or smaller files.")
-        made = []
-        for item in items:
-            name = bare(item.filename)
-            _readable(name)
-            with archive.open(item) as source, (folder / name).open("wb") as out:
-                shutil.copyfileobj(source, out)
-            made.append(folder / name)
-        return made
+        with zipfile.ZipFile(upload) as archive:
+            items = [item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX")]
+            size = sum(item.file_size for item in items)
+            if len(items) > MOST_FILES or size > LARGEST_SHEET:
+                raise Invalid(
+                    f"{name} unpacks to {_count(len(items))} of {size / 1e6:,.0f} MB, which is too much.",
+                    mend="Send fewer or smaller files.",
+                )
+            return [_unpack_one(archive, item, folder) for item in items]
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, ValueError) as error:
+        raise Invalid(f"{name} is not a sound zip archive.", mend="Make it anew, or send the files themselves.") from error
+    except RuntimeError as error:  # what zipfile raises for a password
+        raise Invalid(f"{name} is protected by a password.", mend="Make it without one, or send the files themselves.") from error
+
+
+def _unpack_one(archive: zipfile.ZipFile, item: zipfile.ZipInfo, folder: Path) -> Path:
+    target = _fresh(folder, bare(item.filename))
+    with archive.open(item) as source, target.open("wb") as out:
+        shutil.copyfileobj(source, out)
+    return target
 
 
 WORDS = {
@@ -94,23 +123,27 @@ SYNONYMS = {
 def propose(folder: Path) -> str:
     """A first mapping for the files of a folder, by their names and headers, as text to go on from."""
     parts = ['currency = ""', 'date_formats = ["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y"]', ""]
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in {".csv", ".tsv", ".txt", ".xlsx"}:
-            parts += _propose_file(open_sheet(file))
+    for file in files(folder):
+        parts += _propose_file(open_sheet(file))
     return "\n".join(parts)
 
 
 def _propose_file(sheet: Sheet) -> list[str]:
     name = _table_for(sheet)
     if name is None:
-        return [f"# {sheet.name}: no table was recognised; its columns are {', '.join(sheet.header)}", ""]
-    lines = ["[[map]]", f'table = "{name}"', f'from = "{sheet.name}"', "[map.columns]"]
+        return ["# No table was recognised for this file; say which it is.", f"# {_text(sheet.name)} has {_text(some(sheet.header))}", ""]
+    lines = ["[[map]]", f'table = "{name}"', f"from = {_text(sheet.name)}", "[map.columns]"]
     taken: set[str] = set()
-    for header in sheet.header:
+    for header in filter(None, sheet.header):
         column = _column_for(name, header, taken)
         taken.add(column)
-        lines.append(f'{column} = "{header}"')
+        lines.append(f"{column} = {_text(header)}")
     return [*lines, ""]
+
+
+def _text(value: str) -> str:
+    """A TOML string on one line, whatever it holds."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _table_for(sheet: Sheet) -> str | None:

@@ -29,6 +29,13 @@ class CalendarSettings(BaseModel):
     anchor: str = "last"
 
 
+class ImportSettings(BaseModel):
+    """What the site may bring in besides uploads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    folders: tuple[str, ...] = ()
+
+
 class Settings(BaseModel):
     """`closedwon.toml`, validated; unknown keys are refused."""
 
@@ -45,6 +52,7 @@ class Settings(BaseModel):
     calendar: CalendarSettings = CalendarSettings()
     storage: dict[str, str] = {}
     connections: dict[str, dict[str, Any]] = {}
+    imports: ImportSettings = ImportSettings()
 
     @field_validator("time_zone")
     @classmethod

@@ -7,48 +7,54 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from closedwon.base.errors import Invalid, NotFound, Problem
+from closedwon.connectors.files.excel import read_excel
+from closedwon.connectors.files.parquet import read_parquet
+from closedwon.connectors.files.sheet import LONGEST_CELL, Sheet, header_of, row_of
+
+__all__ = ["KINDS", "LARGEST_SHEET", "Sheet", "files", "open_sheet", "write_csv"]
 
 LONGEST_LINE = 8_000_000
-LONGEST_CELL = 1_000_000
 LARGEST_SHEET = 2_000_000_000
 KINDS = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
 
 
-@dataclass
-class Sheet:
-    """One table of text: its header, its rows with their numbers (1 is the first after the header), and what was noticed."""
-
-    name: str
-    header: list[str]
-    rows: Iterator[tuple[int, list[str]]]
-    notes: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-
-
 def files(path: Path) -> list[Path]:
-    """The readable files of a folder, or the file itself, by name. Raises NotFound where there is none."""
-    if not path.exists():
-        raise NotFound(f"{path} does not exist.", mend="Check the path.")
-    found = sorted(item for item in path.iterdir() if item.suffix.lower() in KINDS) if path.is_dir() else [path]
+    """The readable files of a folder, or the file itself, by name. Raises NotFound where there is none, Invalid for what is no file."""
+    try:
+        if not path.exists():
+            raise NotFound(f"{path} does not exist.", mend="Check the path.")
+        if not path.is_dir():
+            return [_readable(path)]
+        found = sorted(item for item in path.iterdir() if item.suffix.lower() in KINDS and item.is_file() and not item.name.startswith("."))
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror or error}.", mend="Check who may read it.") from error
     if not found:
-        raise NotFound(f"{path} holds no CSV, Excel or Parquet file.")
+        raise NotFound(f"{path} holds no CSV, Excel or Parquet file.", mend="Files in folders below it are not looked at.")
     return found
+
+
+def _readable(path: Path) -> Path:
+    if not path.is_file():
+        raise Invalid(f"{path} is neither a file nor a folder.", mend="Give a CSV, Excel or Parquet file, or a folder of them.")
+    if path.suffix.lower() not in KINDS:
+        mend = "Unpack it and give the folder." if path.suffix.lower() == ".zip" else f"Files that are read end in {', '.join(KINDS)}."
+        raise Invalid(f"{path.name} is not a file that can be read.", mend=mend)
+    return path
 
 
 def open_sheet(path: Path) -> Sheet:
     """The file as a sheet of text. Raises Invalid where it cannot be one at all."""
-    if path.suffix.lower() == ".xlsx":
-        return _excel(path)
-    if path.suffix.lower() == ".parquet":
-        raise Invalid(f"{path.name} is Parquet, which is read by columns, not as text.")
-    return _csv(path)
+    kinds = {".xlsx": read_excel, ".parquet": read_parquet}
+    try:
+        return kinds.get(path.suffix.lower(), _csv)(path)
+    except OSError as error:
+        raise Invalid(f"{path.name} cannot be read: {error.strerror or error}.", mend="Check who may read it.") from error
 
 
 def _encoding(path: Path) -> tuple[str, str]:
@@ -78,9 +84,9 @@ def _lines(handle: IO[str], problems: list[Problem], name: str) -> Iterator[str]
     number = 0
     while line := handle.readline(LONGEST_LINE):
         number += 1
-        if len(line) >= LONGEST_LINE and not line.endswith("\n"):
+        if len(line) >= LONGEST_LINE and not line.endswith(("\n", "\r")):
             problems.append(Problem(f"line {number} is longer than {LONGEST_LINE:,} characters and was left out", name, line=number))
-            while (piece := handle.readline(LONGEST_LINE)) and not piece.endswith("\n"):
+            while (piece := handle.readline(LONGEST_LINE)) and not piece.endswith(("\n", "\r")):
                 pass
             continue
         yield line.replace("\x00", "") if "\x00" in line else line
@@ -95,24 +101,25 @@ def _csv(path: Path) -> Sheet:
     notes = [note] if note else []
     if "\x00" in sample:
         notes.append("NUL characters were left out")
-    try:
-        delimiter = csv.Sniffer().sniff(sample.split("\n", 1)[0], delimiters=",;\t|").delimiter
-    except csv.Error:
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    delimiter = _delimiter(sample, "\t" if path.suffix.lower() == ".tsv" else ",")
     csv.field_size_limit(LONGEST_CELL * 8)
     reader = csv.reader(_lines(handle, problems, path.name), delimiter=delimiter)
-    header = _header(next(reader, None), path.name)
+    header = header_of(_first(reader, path.name), path.name)
     return Sheet(path.name, header, _csv_rows(reader, header, problems, path.name), notes, problems)
 
 
-def _header(cells: list[str] | None, name: str) -> list[str]:
-    if not cells or not any(cell.strip() for cell in cells):
-        raise Invalid(f"{name} has no header.", mend="The first line names the columns.")
-    header = [cell.strip() for cell in cells]
-    twice = sorted({cell for cell in header if cell and header.count(cell) > 1})
-    if twice:
-        raise Invalid(f"{name} has two columns named {', '.join(twice)}.", mend="Give each column its own name.")
-    return header
+def _delimiter(sample: str, usual: str) -> str:
+    """The one of comma, semicolon, tab and bar that stands most often in the first line outside quotes."""
+    line = re.split(r"[\r\n]", sample.lstrip("\r\n"), maxsplit=1)[0]
+    bare = re.sub(r'"[^"]*"', "", line)
+    return max(usual + ",;\t|", key=bare.count)
+
+
+def _first(reader: Iterator[list[str]], name: str) -> list[str] | None:
+    try:
+        return next(reader, None)
+    except csv.Error as error:
+        raise Invalid(f"The first line of {name} cannot be read: {error}.", mend="The first line names the columns.") from error
 
 
 def _csv_rows(reader: Iterator[list[str]], header: list[str], problems: list[Problem], name: str) -> Iterator[tuple[int, list[str]]]:
@@ -127,59 +134,9 @@ def _csv_rows(reader: Iterator[list[str]], header: list[str], problems: list[Pro
             problems.append(Problem(f"the row cannot be read: {error}", name, row=number))
             continue
         number += 1
-        made = _row(cells, header, number, name, problems)
+        made = row_of(cells, header, number, name, problems)
         if made is not None:
             yield number, made
-
-
-def _row(cells: list[str], header: list[str], number: int, name: str, problems: list[Problem]) -> list[str] | None:
-    if not any(cells):
-        return None
-    if len(cells) > len(header) and any(cells[len(header) :]):
-        problems.append(
-            Problem(f"the row has {len(cells)} cells and the header {len(header)}", name, row=number, mend="Quote the delimiter")
-        )
-        return None
-    if any(len(cell) > LONGEST_CELL for cell in cells):
-        problems.append(Problem(f"a cell is longer than {LONGEST_CELL:,} characters", name, row=number))
-        return None
-    return [*cells, *[""] * (len(header) - len(cells))][: len(header)]
-
-
-def _excel(path: Path) -> Sheet:
-    from openpyxl import load_workbook
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(item.file_size for item in archive.infolist()) > LARGEST_SHEET:
-                raise Invalid(f"{path.name} unpacks to more than two gigabytes.", mend="Save it as CSV.")
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise Invalid(f"{path.name} is not an Excel workbook: {error}.", mend="Save it as .xlsx or CSV.") from error
-    lines = book.worksheets[0].iter_rows(values_only=True)
-    first = next(lines, None)
-    header = _header([_cell(value) for value in first] if first else None, path.name)
-    problems: list[Problem] = []
-
-    def rows() -> Iterator[tuple[int, list[str]]]:
-        for number, cells in enumerate(lines, 1):
-            made = _row([_cell(value) for value in cells], header, number, path.name, problems)
-            if made is not None:
-                yield number, made
-
-    notes = [f"the sheet {book.worksheets[0].title!r} was read"] if len(book.worksheets) > 1 else []
-    return Sheet(path.name, header, rows(), notes, problems)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if hasattr(value, "isoformat"):
-        text = value.isoformat()
-        return text.removesuffix("T00:00:00") if isinstance(text, str) else str(text)
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
-    return str(value)
 
 
 def write_csv(rows: list[list[str]]) -> str:

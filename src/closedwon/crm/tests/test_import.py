@@ -123,7 +123,7 @@ def test_a_changed_file_merges_by_id_and_its_changes_become_history(company, tmp
 
 def test_an_unknown_stage_is_an_alarm_and_the_deal_stays(company, tmp_path):
     report = run(tmp_path / "a", [["1", "A", "Legal Review", "10", "USD", "", ""]])
-    assert report.alarms == ["1 deals are in the stage 'Legal Review', which the pipeline policy does not know"]
+    assert report.alarms == ["1 deal is in the stage 'Legal Review', which the pipeline policy does not know"]
     assert deals()["1"]["stage"] == "Legal Review"
 
 
@@ -158,7 +158,7 @@ def test_hostile_cells_are_quarantined_with_their_reason_and_the_rest_comes_in(c
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (b"", "no header"),
+        (b"", "is empty"),
         (b"\x00\x01\x02\xff\xfe\x80" * 50, ""),
         (b"PK\x03\x04 not a zip", ""),
         (b"Id,Id,Name\n1,2,3\n", "two columns named Id"),

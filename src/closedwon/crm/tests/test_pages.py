@@ -4,6 +4,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from closedwon.crm.actions import import_source, take_snapshot
+from closedwon.jobs.models import Job
+from closedwon.jobs.work import execute
 from closedwon.people.actor import SYSTEM
 from closedwon.policies.actions import apply_defaults
 
@@ -35,6 +37,11 @@ def signed_in(client, person):
         return client
 
     return sign
+
+
+def look_at():
+    """The newest preview or import, done as the worker does it."""
+    return execute(Job.objects.filter(kind__startswith="crm.").latest("pk").pk)
 
 
 def test_sales_ops_sees_every_deal_and_exports_them(company, signed_in):
@@ -84,20 +91,26 @@ def test_an_upload_is_previewed_and_then_imported_as_a_job(company, signed_in):
     )
     answer = client.post("/pipeline/import/upload", {"files": [file]})
     assert answer.status_code == 302, answer.content
+    waits = client.get(answer.url).content.decode()
+    assert "Looking at the files" in waits
+    assert "part=progress" in waits
+    assert "my deals.csv" in client.get("/pipeline/import/").content.decode(), "left, and found again"
+    assert look_at().status == "done"
+    assert client.get(f"{answer.url}?part=progress", headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"
     page = client.get(answer.url).content.decode()
-    assert "quarantined" in page.lower()
+    assert "not taken" in page
     assert "&#x27;abc&#x27; is not an amount" in page
     assert "[[map]]" in page
     assert client.get("/pipeline/deals/z1").status_code == 404
     job = client.post(answer.url, {"do": "import"})
     assert job.status_code == 302
     assert "/admin/jobs/" in job.url
-    from closedwon.jobs.models import Job
-    from closedwon.jobs.work import execute
-
-    ended = execute(Job.objects.latest("pk").pk)
-    assert ended.status == "done", ended
+    ended = look_at()
+    assert ended.status == "done", ended.error
+    assert "abc" not in str(ended.result), "a job's result is seen by more people than the rows"
     assert client.get("/pipeline/deals/z1").status_code == 200
+    assert client.get(ended.link).status_code == 200
+    assert "This was imported" in client.get(answer.url).content.decode()
 
 
 @pytest.mark.parametrize("files", [[], [("x.exe", b"MZ")], [("x.zip", b"no zip")], [("../../etc/passwd.csv", b"")]])
@@ -105,8 +118,11 @@ def test_uploads_that_cannot_be_read_say_so(company, signed_in, files):
     client = signed_in("sales-ops")
     answer = client.post("/pipeline/import/upload", {"files": [SimpleUploadedFile(name, data) for name, data in files]})
     if answer.status_code == 302:
-        answer = client.get(answer.url)
-    assert answer.status_code == 422
+        assert look_at().status == "failed"
+        page = client.get(answer.url).content.decode()
+        assert "cw-note-bad" in page
+    else:
+        assert answer.status_code == 422
 
 
 def test_the_api_gives_the_same_and_only_what_is_ones_own(company, signed_in):
