@@ -223,7 +223,7 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     try:
         deciding.decide(
             number, verb, content_hash=request.POST.get("content_hash", ""), by=by, strength="session", key=request.POST.get("key", "")[:100],
-            **{{"approve": "comment", "reject": "required_change", "condition": "condition"}.get(verb, "comment"): words},
+            comment=words if verb == "approve" else "", required_change=words if verb == "reject" else "", condition=words if verb == "condition" else "",
         )  # fmt: skip
     except Invalid as error:
         return _one(request, number, by, failed=error, words=words)

@@ -77,6 +77,7 @@ def make(folder: Path, *, reset: bool, say: Say) -> list[Login]:
     settings = _create(folder, say)
     _fill(folder, settings, say)
     logins = _logins(settings.as_of, say)
+    _sign_off(say)
     handle = os.open(done, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as out:
         json.dump([asdict(row) for row in logins], out, indent=1)
@@ -131,6 +132,12 @@ def _fill(folder: Path, settings: Any, say: Say) -> None:
     say(f"  took the snapshots of {SNAPSHOTS} days")
     refresh()
     say("  made the forecast board ready")
+
+
+def _sign_off(say: Say) -> None:
+    from closedwon.deals.actions.planting import plant
+
+    say(f"  asked for sign-off on {plant()['requests']} deals")
 
 
 def _logins(today: date, say: Say) -> list[Login]:

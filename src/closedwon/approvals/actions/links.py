@@ -61,11 +61,11 @@ def decide(token: str, verb: str, *, by: Actor, words: str = "") -> Decision:
     """Decide through a link; it is used up by it."""
     with transaction.atomic():
         row = _checked(LinkToken.objects.select_for_update().filter(digest=_digest(token)).first(), by)
-        name = {"reject": "required_change", "condition": "condition"}.get(verb, "comment")
         through = replace(by, channel="link")
         made = deciding.decide(
-            row.request_id, verb, content_hash=row.content_hash, by=through, strength="link", key=f"link:{row.pk}", **{name: words}
-        )
+            row.request_id, verb, content_hash=row.content_hash, by=through, strength="link", key=f"link:{row.pk}", comment=words if verb == "approve" else "",
+            required_change=words if verb == "reject" else "", condition=words if verb == "condition" else "",
+        )  # fmt: skip
         row.used_at = timezone.now()
         row.save()
     return made

@@ -1,0 +1,1 @@
+"""Deals: requests for sign-off, the deal desk, the booking check."""

@@ -1,0 +1,151 @@
+"""The sign-off of the example company: its holders of roles, and one request for each situation, decided by the people of the company."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from closedwon.approvals.actions import deciding, standing
+from closedwon.approvals.actions.people import people
+from closedwon.approvals.models import Request, RoleHolder
+from closedwon.approvals.rules.values import People, Person
+from closedwon.base.errors import ClosedwonError
+from closedwon.crm.deals import DealQuery, deals
+from closedwon.deals.actions import requests
+from closedwon.deals.models import DealRequest
+from closedwon.people.actor import SYSTEM, Actor
+
+WORDS = {
+    "executive_summary": "Three-year commitment with room to grow to 900 users.",
+    "compelling_event": "Their current contract ends with the quarter.",
+    "what_we_get": "A public case study and a 5 % uplift at renewal.",
+    "competitor": "A larger vendor offers 30 % off a two-year deal.",
+    "plan_to_raise_price": "Uplift of 5 % in years two and three, agreed in the order form.",
+}
+ROLES = ("vp", "legal", "cro", "cfo", "deal-desk-director", "revenue", "legal-director", "order-management")
+SITUATIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("14.9 %", "just below the line", {"discount": "14.9%"}),
+    ("15.0 %", "just at the line", {"discount": "15%"}),
+    ("three free months", "free months count in full", {"discount": "10%", "free_months": "3"}),
+    ("Net 90", "very long payment terms", {"discount": "5%", "payment_terms": "Net 90"}),
+    ("approver on leave", "goes to whoever stands in", {"discount": "18%"}),
+    ("bill-to typo after approval", "nobody is asked again", {"discount": "22%", "bill_to": "Nothwind Ltd"}),
+    ("customer paper", "five look at it after signature", {"discount": "20%", "special_terms": "Liability capped at 24 months of fees."}),
+    ("side letter found", "a new version after approval", {"discount": "16%"}),
+    ("forgotten price hold", "a renewal with an old promise", {"discount": "12%", "price_lock": True}),
+    ("deep discount", "goes all the way up", {"discount": "46%"}),
+)
+"""What is asked for, by name."""
+
+
+def plant() -> dict[str, int]:
+    """Name the holders of the approver roles and play the situations through; gives how many requests there are. Does nothing twice."""
+    if DealRequest.objects.exists():
+        return {"requests": DealRequest.objects.count()}
+    everybody = people(timezone.now())
+    _holders(everybody)
+    everybody = people(timezone.now())
+    chosen = _deals(everybody)
+    for (name, about, fields), row in zip(SITUATIONS, chosen, strict=False):
+        _play(name, about, fields, row, everybody)
+    return {"requests": DealRequest.objects.count()}
+
+
+def _holders(everybody: People) -> None:
+    """Name persons for the roles that the policies ask: the top of the tree for sales, staff for the others."""
+    by = replace(SYSTEM, roles=SYSTEM.roles | {"sales-ops"})
+    leaders = [one for one in everybody.by_id.values() if one.active and not one.manager_id]
+    top = max(
+        leaders, key=lambda one: sum(one.id in [m.id for m in everybody.managers(x.id)] for x in everybody.by_id.values()), default=None
+    )
+    seconds = [one for one in everybody.by_id.values() if top and one.manager_id == top.id and one.active]
+    staff = [one for one in everybody.by_id.values() if one.active and not everybody.managers(one.id) and (top is None or one.id != top.id)]
+    staff += [one for one in everybody.by_id.values() if one.active and "finance" in one.roles]
+    named: dict[str, list[Person]] = {"cro": [top] if top else [], "vp": seconds}
+    spare = [one for one in staff if "finance" not in one.roles] or staff
+    for at, role in enumerate(role for role in ROLES if role not in named):
+        named[role] = [spare[at % len(spare)]] if spare else []
+    for role, persons in named.items():
+        for person in persons:
+            if not RoleHolder.objects.filter(role=role, person=person.id, ended_at__isnull=True).exists():
+                region = person.region if role == "vp" else ""
+                standing.grant_holder(role, person.id, by=by, region=region, reason="named when the company began")
+
+
+def _deals(everybody: People) -> list[Mapping[str, Any]]:
+    """Open deals of different active reps, the larger ones first."""
+    rows = deals(SYSTEM, DealQuery(where={"status": ("open",)}, sort="amount", descending=True, size=400)).rows
+    made: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        owner = everybody.by_id.get(row["owner_id"] or "")
+        if owner and owner.active and owner.manager_id and owner.id not in made and 20_000_00 < (row["amount_minor"] or 0) < 900_000_00:
+            made[owner.id] = row
+    return list(made.values())
+
+
+def _as(person: Person | None, *roles: str) -> Actor:
+    return Actor(
+        person.email or person.name if person else "nobody", person_id=person.id if person else "", roles=frozenset(roles), channel="web"
+    )
+
+
+def _play(name: str, about: str, fields: Mapping[str, Any], row: Mapping[str, Any], everybody: People) -> None:
+    owner = everybody.by_id[row["owner_id"]]
+    rep = _as(owner, "rep")
+    made = requests.begin(row["id"], by=rep)
+    content = _content(made.content, fields, f"{row['name']}: {name}")
+    requests.save(made.pk, content, by=rep)
+    if name == "approver on leave" and (manager := everybody.by_id.get(owner.manager_id)):
+        now = timezone.now()
+        standing.set_absence(now - timedelta(days=1), now + timedelta(days=12), by=_as(manager, "manager"))
+    made = requests.submit(made.pk, by=rep, note=about)
+    if name in ("bill-to typo after approval", "customer paper", "side letter found"):
+        _approve(made.approval)
+    if name == "bill-to typo after approval":
+        requests.save(made.pk, {**content, "fields": {**content["fields"], "bill_to": "Northwind Ltd"}}, by=rep)
+        requests.submit(made.pk, by=rep, note="The bill-to had a typo")
+    if name == "side letter found":
+        said = "Side letter of 12 November: the customer may cancel after year one."
+        requests.save(made.pk, {**content, "fields": {**content["fields"], "special_terms": said}}, by=rep)
+        requests.submit(made.pk, by=rep, note="A side letter was found after signature")
+    if name == "customer paper":
+        made = requests.find(made.pk, by=rep)
+        if made.approval and made.approval.state == "approved":
+            requests.sign(made.pk, "customer", timezone.now() - timedelta(hours=2), by=rep)
+
+
+def _content(content: Mapping[str, Any], fields: Mapping[str, Any], title: str) -> dict[str, Any]:
+    """The draft with what the situation asks for, its list price made to fit the discount."""
+    kept = {
+        key: value for key, value in content["fields"].items() if key not in ("lines", "list", "discount", "renewal_base", "renewal_net")
+    }
+    return {**content, "title": title[:200], "fields": {**kept, "term_months": kept.get("term_months") or 12, **WORDS, **fields}}
+
+
+def _approve(request: Request | None) -> None:
+    """Let everybody who is asked agree, one after the other."""
+    for _ in range(8):
+        if request is None:
+            return
+        request.refresh_from_db()
+        steps = list(request.current.steps.filter(state="open"))
+        if request.state != "pending" or not steps:
+            return
+        everybody = people(timezone.now())
+        for step in steps:
+            for ask in step.asks.filter(state="open"):
+                try:
+                    deciding.decide(
+                        request.pk,
+                        "approve",
+                        content_hash=request.content_hash,
+                        by=_as(everybody.by_id.get(ask.person), "manager"),
+                        strength="session",
+                    )
+                    break
+                except ClosedwonError:
+                    continue

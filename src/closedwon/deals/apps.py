@@ -1,0 +1,40 @@
+"""What Django needs to know of deals, and the policy that they bring."""
+
+from typing import ClassVar
+
+from django.apps import AppConfig
+
+from closedwon.ui.nav import NavItem
+
+SEES = frozenset({"rep", "manager", "se", "csm", "overlay", "partner-manager", "deal-desk", "finance", "sales-ops", "executive", "auditor"})
+"""Roles that see requests on deals."""
+
+
+class DealsConfig(AppConfig):
+    """Requests on deals, and the deal desk."""
+
+    name = "closedwon.deals"
+    label = "deals"
+    default_auto_field = "django.db.models.BigAutoField"
+    nav: ClassVar[list[NavItem]] = [NavItem("Deals", "Requests", "deals:requests", SEES, 5, words="discount terms sign-off ask")]
+
+    def ready(self) -> None:
+        """Make the policy and the kinds of request known."""
+        from closedwon.approvals.actions.subjects import Subject, register_subject
+        from closedwon.deals.actions.requests import seen_by
+        from closedwon.deals.policy import DealDeskPolicy
+        from closedwon.policies.registry import PolicyKind, register
+
+        register(
+            PolicyKind(
+                "deal-desk",
+                "deal-desk.toml",
+                DealDeskPolicy,
+                "Deal desk",
+                "Cases and their clocks, answers, the booking checklist, the clocks of a quarter's end",
+                "closedwon.deals",
+                "default/deal-desk.toml",
+            )
+        )
+        register_subject(Subject("deal", "Deal", visible=seen_by))
+        register_subject(Subject("order", "Booking", visible=seen_by))
