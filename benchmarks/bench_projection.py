@@ -27,6 +27,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 ZONE, FIRST, LAST = ZoneInfo("America/Los_Angeles"), date(2023, 8, 1), date(2026, 11, 1)
+SEED = 101  # the method was looked at with smaller seeds
 SIZES = (4_000, 8_000, 12_000, 16_000)
 DAYS = (0, 30, 60)
 RULES = {"projection": "projection", "stage_weighted": "stage-weighted", "run_rate": "run-rate", "open_rate": "open × win rate"}
@@ -122,7 +123,7 @@ def look(company: Company, quarter: Any, offset: int, phase_of: Any) -> dict[str
     }  # fmt: skip
 
 
-def accuracy(companies: int) -> list[tuple[int, list[dict[str, float]]]]:
+def accuracy(companies: int, first: date = FIRST) -> list[tuple[int, list[dict[str, float]]]]:
     """Every quarter of every company, from each day."""
     from closedwon.base.calendar import Calendar
 
@@ -135,15 +136,15 @@ def accuracy(companies: int) -> list[tuple[int, list[dict[str, float]]]]:
         return cache[day]
 
     found: dict[int, list[dict[str, float]]] = {offset: [] for offset in DAYS}
-    for seed in range(1, companies + 1):
+    for seed in range(SEED, SEED + companies):
         with tempfile.TemporaryDirectory() as folder:
             company = Company(seed, SIZES[seed % len(SIZES)], Path(folder))
-        quarter = fiscal.period_of(FIRST, "quarter")
+        quarter = fiscal.period_of(first, "quarter")
         while quarter.end <= LAST:
             for offset in DAYS:
                 found[offset].append(look(company, quarter, offset, phase_of))
             quarter = fiscal.next(quarter, 1)
-        print(f"company {seed} of {companies}", file=sys.stderr)
+        print(f"company {seed - SEED + 1} of {companies}", file=sys.stderr)
     return list(found.items())
 
 

@@ -74,7 +74,7 @@ def outlook(request: HttpRequest) -> HttpResponse:
         {
             **head, "tiles": words.tiles(found, head["board"]), "steps": words.steps(found), "outcomes": words.outcomes(found), "table": table,
             "curve": words.curve_chart(curve) if curve else None, "curve_rows": words.curve_rows(curve) if curve else [], "curves": names,
-            "looks": words.look_rows(found), "correction": words.correction_words(found),
+            "looks": words.look_rows(found), "factors": words.factor_rows(found), "correction": words.correction_words(found),
         },
     )  # fmt: skip
 

@@ -108,6 +108,22 @@ def look_rows(found: Projection) -> list[dict[str, Any]]:
     ]
 
 
+SIZE_WORDS = ("less than half the median of its group", "up to the median", "up to twice the median", "more than twice the median")
+DUE_WORDS = {
+    "past": "close date passed", "inside": "close date within these days", "soon after": "close date within a quarter after", "later": "close date later",
+    "none": "no close date",
+}  # fmt: skip
+
+
+def factor_rows(found: Projection) -> list[dict[str, Any]]:
+    """What changes a deal's rate of winning besides age, stage and group: close date, size, week of the quarter."""
+    made = [{"what": DUE_WORDS[name], "factor": factor} for name, factor in found.date_factors.items()]
+    made += [{"what": f"value {words}", "factor": factor} for words, factor in zip(SIZE_WORDS, found.size_factors, strict=False)]
+    weeks = {0: "last week of the quarter", 1: "last week but one"}
+    made += [{"what": word, "factor": found.season[at]} for at, word in weeks.items() if len(found.season) > at]
+    return made
+
+
 def correction_words(found: Projection) -> str:
     """What its own past misses do to the projection."""
     if not found.looks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -45,7 +45,7 @@ class Projection:
     """What a period comes to for a node, in minor units: won so far, open deals, new business.
 
     `total` is their expected sum, which adds up over nodes; median and the 80 % interval do not add up. With a `refusal` there is nothing
-    but what was won. `curves`, `looks` and `season` are the company's and empty for those who do not see all of it.
+    but what was won. `curves`, `looks`, `season` and the factors are the company's and empty for those who do not see all of it.
     """
 
     node: str
@@ -66,6 +66,8 @@ class Projection:
     curves: Sequence[KeptCurve] = ()
     looks: Sequence[tuple[int, float, float]] = ()
     season: Sequence[float] = ()
+    date_factors: Mapping[str, float] = field(default_factory=dict)
+    size_factors: Sequence[float] = ()
     level: float = 1.0
     shock: float = 0.0
     observed: int = 0
@@ -119,7 +121,10 @@ def projected(on: Ground, ask: Ask, by: Actor, node: str | None, take: int = 25)
     made = _drawn(head, base, ask, None if everyone else nodes, take)
     if not seen.everything:
         return made
-    return replace(made, curves=base.curves, looks=base.looks, season=base.season, level=base.level, shock=base.shock)
+    return replace(
+        made, curves=base.curves, looks=base.looks, season=base.season, level=base.level, shock=base.shock, date_factors=base.date_factors,
+        size_factors=base.size_factors,
+    )  # fmt: skip
 
 
 def _line(found: Any, node: str | None) -> Line:

@@ -66,7 +66,8 @@ class Base:
     shock: float
     looks: Sequence[tuple[int, float, float]]
     season: Sequence[float]
-    date_factors: Mapping[str, Mapping[str, float]]
+    date_factors: Mapping[str, float]
+    size_factors: Sequence[float]
     curves: Sequence[KeptCurve]
     observed: int
     won: int
@@ -129,7 +130,7 @@ def base_of(made: Projected, loaded: Loaded, place_rows: Any) -> Base:
         made.refusal, deals.ids[found.deal].tolist(), [loaded.stages[at] for at in found.stage], [DUES[at] for at in found.due],
         _short(made.parts.chance, 9), _short(made.parts.value, 2), deals.ids[found.new_deal].tolist(), _short(made.parts.count, 9), _short(made.parts.worth, 2),
         np.concatenate(part), place, np.concatenate(share), made.give, made.correction.level, made.correction.shock, made.correction.looks,
-        made.season, _factors(made, loaded), [_kept(one.name, one.deals, one.curve) for one in made.curves], made.observed, made.won,
+        made.season, _named(made), [float(one) for one in made.factors.sizes], [_kept(one.name, one.deals, one.curve) for one in made.curves], made.observed, made.won,
         made.birth_days, ageless,
     )  # fmt: skip
 
@@ -139,9 +140,8 @@ def _short(values: Floats, places: int) -> Floats:
     return np.asarray(np.round(values, places), dtype=np.float64)
 
 
-def _factors(made: Projected, loaded: Loaded) -> dict[str, dict[str, float]]:
-    rows = zip(loaded.stages, made.factors.dates, strict=True)
-    return {stage: dict(zip(DUES, (float(one) for one in row), strict=True)) for stage, row in rows}
+def _named(made: Projected) -> dict[str, float]:
+    return dict(zip(DUES, (float(one) for one in made.factors.of_all), strict=True))
 
 
 def _kept(name: str, deals: int, curve: Incidence) -> KeptCurve:

@@ -33,6 +33,7 @@ class Setting:
     birth_weeks: int = 52
     replays: int = 8
     prior_miss: float = 0.10
+    prior_level: float = 0.05
     prior_replays: int = 4
     draws: int = 4000
     singles: int = 400
@@ -98,6 +99,7 @@ class Expected:
     """
 
     deal: Ints
+    group: Ints
     stage: Ints
     due: Ints
     size: Ints
@@ -144,6 +146,7 @@ def expect(past: History, at: Stand, skip: int = 0) -> Expected:
     value = np.asarray(deals.amount[deal] * at.value, dtype=np.float64)
     return Expected(
         deal,
+        deals.group[deal],
         stage,
         due_of(past, deal, at.day, skip, days),
         size_of(past, deal, at.day),
@@ -213,35 +216,36 @@ def step_weeks(days: int) -> int:
 
 @dataclass(frozen=True)
 class Factors:
-    """What changes a deal's rate of winning besides age, stage and group: `dates[stage, due]` and `sizes[band]`."""
+    """What changes a deal's rate of winning besides age, stage and group: `dates[group, stage, due]` and `sizes[band]`.
+
+    `of_all[due]` is what a close date changes for all groups and stages together.
+    """
 
     dates: Floats
     sizes: Floats
+    of_all: Floats
 
 
-def factors_of(replays: Sequence[Replay], stages: int, setting: Setting) -> Factors:
+def factors_of(replays: Sequence[Replay], groups: int, stages: int, setting: Setting) -> Factors:
     """The factors from the deals of the look backs: f at which Σ 1 − (1 − p)^f + m · f ÷ g is what was won + m.
 
-    p are the curves' chances, m is FACTOR_WINS, g the factor leaned on: of all stages together for a stage, 1 for all stages together.
+    p are the curves' chances, m is FACTOR_WINS, g the factor leaned on: 1 for all deals together, theirs for a stage, the stage's for a group.
     Of what all deals have in common, so much is taken out first as few look backs cannot tell from chance: prior_replays in prior_replays + n.
     """
-    plain = Factors(np.ones((stages, len(DUES))), np.ones(SIZES))
+    dues = len(DUES)
     if not replays:
-        return plain
+        return Factors(np.ones((groups, stages, dues)), np.ones(SIZES), np.ones(dues))
     founds = [one.found for one in replays]
     lost = np.log1p(-np.clip(np.concatenate([one.chance for one in founds]), 0.0, 1.0 - 1e-12))
     won = np.concatenate([one.won for one in replays]).astype(np.float64)
-    stage, due, size = (np.concatenate([getattr(one, name) for one in founds]) for name in ("stage", "due", "size"))
+    group, stage, due, size = (np.concatenate([getattr(one, name) for one in founds]) for name in ("group", "stage", "due", "size"))
     common = float(-np.expm1(lost).sum()) / max(1.0, won.sum())
     won = won * common ** (setting.prior_replays / (setting.prior_replays + len(replays)))
-    for _ in range(2):  # each factor given the other one
-        with_size = lost * plain.sizes[size]
-        of_all = _factors(with_size, won, due, np.ones(len(DUES)))
-        leaned = np.tile(of_all, stages)
-        dates = _factors(with_size, won, stage * len(DUES) + due, leaned).reshape(stages, len(DUES))
-        sizes = _factors(lost * dates[stage, due], won, size, np.ones(SIZES))
-        plain = Factors(dates, sizes)
-    return plain
+    of_all = _factors(lost, won, due, np.ones(dues))
+    of_stages = _factors(lost, won, stage * dues + due, np.tile(of_all, stages))
+    dates = _factors(lost, won, (group * stages + stage) * dues + due, np.tile(of_stages, groups)).reshape(groups, stages, dues)
+    sizes = _factors(lost * dates[group, stage, due], won, size, np.ones(SIZES))
+    return Factors(dates, sizes, of_all)
 
 
 def _factors(lost: Floats, won: Floats, code: Ints, leaned: Floats) -> Floats:
@@ -259,7 +263,7 @@ def _factors(lost: Floats, won: Floats, code: Ints, leaned: Floats) -> Floats:
 
 def adjusted(found: Expected, factors: Factors) -> Expected:
     """The same with each open deal's rate of winning times its factors."""
-    factor = factors.dates[found.stage, found.due] * factors.sizes[found.size]
+    factor = factors.dates[found.group, found.stage, found.due] * factors.sizes[found.size]
     return replace(found, chance=-np.expm1(factor * np.log1p(-np.clip(found.chance, 0.0, 1.0 - 1e-12))))
 
 
@@ -275,8 +279,8 @@ class Correction:
 def correction(replays: Sequence[Replay], factors: Factors, setting: Setting) -> Correction:
     """Level and shared shock from past misses, miss = ln(came ÷ expected), each counting by how little it owes to chance.
 
-    shock² = max(0, m · prior² + Σ miss² − own spread²) ÷ (m + n), m being prior_replays; with weights w = 1 ÷ (own spread² + shock²)
-    ln level = Σ w · miss ÷ (Σ w + 1 ÷ prior²).
+    shock² = max(0, m · prior_miss² + Σ (miss − ln level)² − own spread²) ÷ (m + n), m being prior_replays; with weights w = 1 ÷ (own spread² + shock²)
+    ln level = Σ w · miss ÷ (Σ w + 1 ÷ prior_level²).
     """
     founds = [adjusted(one.found, factors) for one in replays]
     looks = [(one.day, found.total, one.came) for one, found in zip(replays, founds, strict=True)]
@@ -293,7 +297,7 @@ def level_and_shock(expected: Sequence[float], came: Sequence[float], own: Seque
     level, shock = 0.0, setting.prior_miss
     for _ in range(3):
         weights = 1.0 / (chance**2 + shock**2)
-        level = float((weights * misses).sum() / (weights.sum() + setting.prior_miss**-2))
+        level = float((weights * misses).sum() / (weights.sum() + setting.prior_level**-2))
         beyond = float(((misses - level) ** 2 - chance**2).sum())
         shock = max(0.01, float(np.sqrt(max(0.0, prior * setting.prior_miss**2 + beyond) / count)))
     return float(np.exp(level)), shock

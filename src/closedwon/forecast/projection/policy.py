@@ -39,6 +39,8 @@ class ProjectionPolicy(Version):
     """How often the method looks at what it would have said earlier, a quarter apart."""
     prior_miss: Percent = 100_000
     """The miss that is expected before any look back: the spread of what all deals share."""
+    prior_level: Percent = 50_000
+    """How far off the curves are thought to be on the whole, before any look back: the less, the slower the level follows past misses."""
     prior_look_backs: int = Field(4, ge=1, le=100)
     """As how many look backs that counts."""
     draws: int = Field(4000, ge=200, le=100_000)
@@ -54,6 +56,7 @@ class ProjectionPolicy(Version):
         """The numbers that the method takes."""
         return Setting(
             window_weeks=self.history_weeks, birth_weeks=self.birth_weeks, replays=self.look_backs, prior_miss=self.prior_miss / 1_000_000,
+            prior_level=self.prior_level / 1_000_000,
             prior_replays=self.prior_look_backs, draws=self.draws, singles=self.singles,
         )  # fmt: skip
 

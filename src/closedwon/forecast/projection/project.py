@@ -61,7 +61,7 @@ def project(loaded: Loaded, today: int, skip: int, days: int, phase_of: Callable
     step = outlook.step_weeks(days) * WEEK
     coming = [ahead(today - step * k) for k in range(1, setting.replays + 1)]
     replays = outlook.replay(past, loaded.levels, coming, behind, setting, skip, policy.least.days)
-    factors = outlook.factors_of(replays, past.stages, setting)
+    factors = outlook.factors_of(replays, past.groups, past.stages, setting)
     said = outlook.correction(replays, factors, setting)
     found = outlook.adjusted(plain, factors)
     parts, give = corrected(Parts(found.chance, found.value, found.new_count, found.new_worth), said)
