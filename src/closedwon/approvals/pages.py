@@ -155,9 +155,21 @@ def _one(request: HttpRequest, number: int, by: Actor, **more: Any) -> HttpRespo
         "shorts": [row for row in found["values"] if not row["long"]], "longs": [row for row in found["values"] if row["long"]],
         "my_reasons": list(dict.fromkeys(reason["reason"] for step in found["waiting"] for reason in step.reasons)),
         "stands_for_name": found["names"].get(found["stands_for"], ""), "hints": found["version"].preview.get("hints", []),
+        "stands": _stands(found),
         "due_at": min((step.due_at for step in found["waiting"] if step.due_at), default=None), **more,
     }  # fmt: skip
     return render(request, "approvals/one.html", context)
+
+
+def _stands(found: dict[str, Any]) -> str:
+    """Where a request stands, as a sentence."""
+    request = found["request"]
+    if request.state == "pending":
+        waits = [step.title for step in found["steps"] if step.state == "open"]
+        return f"It waits for {' and '.join(waits)}." if waits else "Nobody may decide on it: name a holder of the role."
+    if request.state == "approved":
+        return f"Approved without anybody: {request.auto_reason}." if request.auto_reason else "Approved."
+    return {"rejected": "It was sent back.", "recalled": "It was taken back.", "conditional": "It waits for a condition."}[request.state]
 
 
 def _steps(found: dict[str, Any]) -> list[dict[str, Any]]:

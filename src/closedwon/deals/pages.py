@@ -13,8 +13,10 @@ from django.urls import include, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from closedwon.approvals.actions.looking import values_of
 from closedwon.approvals.actions.people import names
 from closedwon.approvals.pages import TONES
+from closedwon.approvals.rules.reading import request_of
 from closedwon.approvals.rules.united import United
 from closedwon.base.errors import ClosedwonError, Invalid
 from closedwon.deals.actions import requests as actions
@@ -210,9 +212,11 @@ def one(request: HttpRequest, number: int) -> HttpResponse:
     by = web_actor(request)
     found = actions.find(number, by=by)
     versions = list(found.approval.versions.order_by("-number")) if found.approval else []
+    content = versions[0].content if versions else found.content
+    values = values_of(actions.united_now(), request_of(content))
     context = {
-        "found": found, "state": _state(found), "versions": versions, "where": actions.where_it_books(found),
-        "content": versions[0].content if versions else found.content, "now": timezone.now().astimezone(current().zone),
+        "found": found, "shorts": [row for row in values if not row["long"]], "longs": [row for row in values if row["long"]], "state": _state(found), "versions": versions, "where": actions.where_it_books(found),
+        "content": content, "now": timezone.now().astimezone(current().zone),
         "may_sign": bool(found.approval and found.approval.state == "approved" and found.order_id is None),
     }  # fmt: skip
     return render(request, "deals/request.html", context)

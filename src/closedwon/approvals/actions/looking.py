@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +16,9 @@ from closedwon.approvals.actions.people import names, person_of
 from closedwon.approvals.actions.subjects import subject_of
 from closedwon.approvals.models import Ask, Delegation, Request, Step, Version
 from closedwon.approvals.rules.compare import worse
-from closedwon.approvals.rules.facts import Facts, facts, show
+from closedwon.approvals.rules.facts import Facts, facts, show, shown
 from closedwon.approvals.rules.united import United
+from closedwon.approvals.rules.values import Request as Asked
 from closedwon.people.actor import Actor
 
 
@@ -91,12 +93,13 @@ def one(request_id: int, *, by: Actor) -> dict[str, Any]:
     ids = {request.submitter, request.owner, *(ask.person for step in steps for ask in step.asks.all()), *(one.person for one in decisions)}
     ids |= {ask.stands_for for step in steps for ask in step.asks.all()} | {found for step in steps for found in step.candidates}
     waiting = mine(request, version, person, at) if person and request.is_open else []
+    waiting_steps = [found.step for found in waiting]
     bars = [may_not(request, version, person, found.step.side) for found in waiting]
     may_decide = bool(waiting) and not any(bars)
     return {
         "request": request, "version": version, "versions": versions, "united": united, "steps": steps, "decisions": decisions,
         "comments": comments, "attachments": list(request.attachments.all()), "names": names(ids - {""}), "subject": subject_of(request.kind),
-        "values": _values(united, now), "lines": _lines(united, now), "waiting": [found.step for found in waiting],
+        "values": values_of(united, asked_of(version), {name for step in (waiting_steps or [step for step in steps if step.state == "open"]) for name in step.tested}), "lines": _lines(united, now), "waiting": [found.step for found in waiting],
         "stands_for": next((found.stands_for for found in waiting if found.stands_for), ""), "may_decide": may_decide,
         "why_not": next((bar for bar in bars if bar), ""), "changes": _since(request, version, person, united),
         "may_change": person in (request.submitter, request.owner) or by.has("sales-ops", "deal-desk"),
@@ -106,21 +109,28 @@ def one(request_id: int, *, by: Actor) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _values(united: United, found: Facts) -> list[dict[str, Any]]:
-    """The fields that have a value, as people read them; those that rules look at first."""
+LONG = 40
+"""Characters from which a text stands below the numbers."""
+
+
+def values_of(united: United, asked: Asked, looked_at: Collection[str] = ()) -> list[dict[str, Any]]:
+    """The fields that say something, as people read them; those that the approvers asked now look at come first, ids and zeroes are left out.
+
+    An amount in another currency than the policy's stands as it was asked for, with what it was taken for.
+    """
+    found, computed = facts(united, asked), dict(united.computes)
+    own = facts(united, replace(asked, currency=united.currency)).values if asked.currency != united.currency else {}
     made = []
     for name, kind in united.types.items():
         value = found.values.get(name)
-        if kind.kind != "rows" and value not in (None, ""):
-            tested = name in united.tested or any(name in asker.tests for asker in united.askers)
+        nothing = value in (None, "", False) or (name in computed and value == 0) or name.endswith("_id")
+        if kind.kind != "rows" and not nothing:
+            text = show(united, name, value)
+            if kind.kind == "money" and own.get(name) is not None and asked.currency and name not in computed:
+                text = f"{shown(own[name], replace(kind, currency=asked.currency))} ({text})"
+            label = united.labels.get(name, name)
             made.append(
-                {
-                    "name": name,
-                    "label": united.labels.get(name, name),
-                    "text": show(united, name, value),
-                    "tested": tested,
-                    "long": kind.kind == "text",
-                }
+                {"name": name, "label": label, "text": text, "tested": name in looked_at, "long": kind.kind == "text" and len(text) > LONG}
             )
     return sorted(made, key=lambda row: (row["long"], not row["tested"]))
 

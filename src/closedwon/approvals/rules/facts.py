@@ -231,7 +231,10 @@ def shown(value: Any, kind: Type | None) -> str:
             return f"{_digits(number * 100)} %"
         text = f"{number:,f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
-        return f"{text} {kind.currency}".strip() if kind is not None and kind.kind == "money" else text
+        if kind is not None and kind.kind == "money":
+            whole, _, cents = text.partition(".")
+            return f"{whole}{f'.{cents:0<2}' if cents else ''} {kind.currency}".strip()
+        return text
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 

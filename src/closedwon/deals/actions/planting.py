@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -18,6 +19,7 @@ from closedwon.crm.deals import DealQuery, deals
 from closedwon.deals.actions import requests
 from closedwon.deals.models import DealRequest
 from closedwon.people.actor import SYSTEM, Actor
+from closedwon.people.models import User
 
 WORDS = {
     "executive_summary": "Three-year commitment with room to grow to 900 users.",
@@ -37,7 +39,7 @@ SITUATIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("customer paper", "five look at it after signature", {"discount": "20%", "special_terms": "Liability capped at 24 months of fees."}),
     ("side letter found", "a new version after approval", {"discount": "16%"}),
     ("forgotten price hold", "a renewal with an old promise", {"discount": "12%", "price_lock": True}),
-    ("deep discount", "goes all the way up", {"discount": "46%"}),
+    ("deep discount", "goes all the way up", {"discount": "46%", "term_months": 36}),
 )
 """What is asked for, by name."""
 
@@ -84,7 +86,10 @@ def _deals(everybody: People) -> list[Mapping[str, Any]]:
         owner = everybody.by_id.get(row["owner_id"] or "")
         if owner and owner.active and owner.manager_id and owner.id not in made and 20_000_00 < (row["amount_minor"] or 0) < 900_000_00:
             made[owner.id] = row
-    return list(made.values())
+    signed_in = set(User.objects.exclude(person_id="").values_list("person_id", flat=True))
+    return sorted(
+        made.values(), key=lambda row: (everybody.by_id[row["owner_id"]].manager_id not in signed_in, row["owner_id"] not in signed_in)
+    )
 
 
 def _as(person: Person | None, *roles: str) -> Actor:
@@ -123,7 +128,11 @@ def _content(content: Mapping[str, Any], fields: Mapping[str, Any], title: str) 
     kept = {
         key: value for key, value in content["fields"].items() if key not in ("lines", "list", "discount", "renewal_base", "renewal_net")
     }
-    return {**content, "title": title[:200], "fields": {**kept, "term_months": kept.get("term_months") or 12, **WORDS, **fields}}
+    made = {**kept, "term_months": 12, **WORDS, **fields}
+    if made.get("net"):
+        share = 1 - Decimal(str(made["discount"]).rstrip("%")) / 100
+        made["list"] = f"{(Decimal(made['net']) / share).quantize(Decimal('0.01'))}"
+    return {**content, "title": title[:200], "fields": made}
 
 
 def _approve(request: Request | None) -> None:
