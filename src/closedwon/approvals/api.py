@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from django.http import HttpRequest, HttpResponse
+from ninja import File, Query, Router, Schema
+from ninja.files import UploadedFile
 from pydantic import Field
 
-from closedwon.approvals.actions import deciding, looking, standing, submitting
+from closedwon.approvals.actions import adding, deciding, exemptions, files, looking, standing, submitting
 from closedwon.approvals.actions.common import need
 from closedwon.approvals.actions.people import names
-from closedwon.approvals.showing import inbox_json, request_json
+from closedwon.approvals.showing import exemption_json, file_json, inbox_json, request_json
 from closedwon.people.acting import api_actor
 
 router = Router()
@@ -85,6 +86,33 @@ class MeetIn(Schema):
 
     decision: int
     note: str = ""
+
+
+class AdhocIn(Schema):
+    """Who is asked in addition, and why."""
+
+    person: str = Field(description="An id or a mail address.")
+    reason: str
+
+
+class ExceptionIn(Schema):
+    """What an approved request allows beyond itself."""
+
+    scope: str = Field(description="quote, customer or term")
+    subject_id: str = Field(max_length=100, description="The quote, customer or contract.")
+    what: str = Field(max_length=500)
+    fields: dict[str, Any] = {}
+    since: date | None = None
+    until: date | None = Field(None, description="The first day after it.")
+    uses: int | None = None
+
+
+class ExceptionsQuery(Schema):
+    """Whose exceptions."""
+
+    of: list[str] = []
+    day: date | None = None
+    all: bool = Field(False, description="Ended and used up ones too.")
 
 
 class DelegateIn(Schema):
@@ -250,6 +278,57 @@ def take(request: HttpRequest, number: Number, order: int) -> dict[str, Any]:
     by = api_actor(request)
     deciding.take(number, order, by=by)
     return request_json(need(number, by=by), by=by)
+
+
+@router.post("/requests/{number}/asked", response=dict, summary="Ask somebody in addition")
+def ask(request: HttpRequest, number: Number, given: AdhocIn) -> dict[str, Any]:
+    """By the submitter, the owner or whoever is asked; one more step, which later versions keep."""
+    by = api_actor(request)
+    adding.add_adhoc(number, given.person, given.reason, by=by)
+    return request_json(need(number, by=by), by=by)
+
+
+@router.post("/requests/{number}/files", response=dict, summary="Add a file")
+def attach(request: HttpRequest, number: Number, file: File[UploadedFile]) -> dict[str, Any]:
+    """PDF, Office, picture or text, up to 20 MB; visible to everybody who sees the request."""
+    by = api_actor(request)
+    data = file.read(files.LARGEST + 1)
+    return file_json(files.attach(number, file.name or "file", data, by=by))
+
+
+@router.get("/files/{number}", response=bytes, summary="Download a file")
+def fetch(request: HttpRequest, number: Number) -> HttpResponse:
+    """Its bytes as they were added, as a download only."""
+    row, data = files.fetch(number, by=api_actor(request))
+    answer = HttpResponse(data, content_type="application/octet-stream")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{row.name}"'.encode("ascii", "replace").decode()
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+@router.post("/requests/{number}/exceptions", response=dict, summary="Note an exception that a request grants")
+def except_(request: HttpRequest, number: Number, given: ExceptionIn) -> dict[str, Any]:
+    """By the deal desk or finance, once the request is approved."""
+    made = exemptions.except_(
+        number, given.scope, given.subject_id, given.what, by=api_actor(request), fields=given.fields, since=given.since, until=given.until,
+        uses=given.uses,
+    )  # fmt: skip
+    return exemption_json(made)
+
+
+@router.get("/exceptions", response=list[dict], summary="Exceptions that hold")
+def exceptions(request: HttpRequest, asked: Query[ExceptionsQuery]) -> list[dict[str, Any]]:
+    """Of some quotes, customers or contracts, as far as the caller sees the requests that granted them."""
+    rows = exemptions.exceptions(by=api_actor(request), subject_ids=asked.of, day=asked.day, all_=asked.all)
+    return [exemption_json(row) for row in rows]
+
+
+@router.post("/exceptions/{number}/use", response=dict, summary="Use an exception once")
+def use(request: HttpRequest, number: Number, given: WordsIn) -> dict[str, Any]:
+    """The text says what for; the last use ends it."""
+    return exemption_json(exemptions.use(number, given.text, by=api_actor(request)))
 
 
 @router.post("/delegations", response=dict, summary="Let somebody decide in one's place")

@@ -22,7 +22,7 @@ def register(approvals: typer.Typer) -> None:
     for name, verb in (
         ("submit", submit), ("revise", revise), ("decide", decide), ("recall", recall), ("comment", comment), ("override", override),
         ("delegate", delegate), ("undelegate", undelegate), ("away", away), ("back", back), ("show", show), ("inbox", inbox), ("list", list_),
-        ("take", take), ("meet", meet), ("holders", holders), ("grant", grant), ("ungrant", ungrant), ("tick", tick),
+        ("take", take), ("meet", meet), ("ask", ask), ("attach", attach), ("except", except_), ("exceptions", exceptions), ("use", use), ("holders", holders), ("grant", grant), ("ungrant", ungrant), ("tick", tick),
     ):  # fmt: skip
         approvals.command(name)(verb)
 
@@ -89,6 +89,7 @@ def decide(
     comment: Words = "",
     change: Annotated[str, typer.Option("--change", help="With reject: what must change.")] = "",
     condition: Annotated[str, typer.Option("--condition", help="With condition: what must be true.")] = "",
+    formula: Annotated[str, typer.Option("--formula", help="With condition: the formula that says when it is met.")] = "",
     content_hash: Annotated[str, typer.Option("--hash", help="The content that you saw; default: as it is now.")] = "",
     key: Annotated[str, typer.Option("--key", help="The same key again gives the decision that it made.")] = "",
     form: Form = "table",
@@ -99,7 +100,18 @@ def decide(
     from closedwon.approvals.actions.deciding import decide as run
 
     seen = content_hash or need(number, by=by).content_hash
-    run(number, verb, content_hash=seen, by=by, comment=comment, required_change=change, condition=condition, key=key)
+    run(
+        number,
+        verb,
+        content_hash=seen,
+        by=by,
+        comment=comment,
+        required_change=change,
+        condition=condition,
+        condition_formula=formula,
+        strength="cli",
+        key=key,
+    )
     _say(need(number, by=by), form, by)
 
 
@@ -126,7 +138,7 @@ def override(number: Number, step: int, reason: str, form: Form = "table") -> No
     from closedwon.approvals.actions.common import need
     from closedwon.approvals.actions.deciding import override as run
 
-    run(number, step, reason, content_hash=need(number, by=by).content_hash, by=by)
+    run(number, step, reason, content_hash=need(number, by=by).content_hash, by=by, strength="cli")
     _say(need(number, by=by), form, by)
 
 
@@ -149,6 +161,86 @@ def meet(number: Number, decision: int, note: Annotated[str, typer.Option("--not
     _say(need(number, by=by), form, by)
 
 
+def ask(
+    number: Number,
+    person: Annotated[str, typer.Argument(help="An id or a mail address.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why this person is asked.")],
+    form: Form = "table",
+) -> None:
+    """Ask somebody in addition."""
+    by = _start()
+    from closedwon.approvals.actions.adding import add_adhoc
+    from closedwon.approvals.actions.common import need
+
+    add_adhoc(number, person, reason, by=by)
+    _say(need(number, by=by), form, by)
+
+
+def attach(number: Number, file: Annotated[Path, typer.Argument(help="PDF, Office, picture or text, up to 20 MB.")]) -> None:
+    """Add a file to a request."""
+    by = _start()
+    from closedwon.approvals.actions.files import LARGEST
+    from closedwon.approvals.actions.files import attach as run
+
+    try:
+        with file.open("rb") as source:
+            data = source.read(LARGEST + 1)
+    except OSError as error:
+        raise Invalid(f"{file} cannot be read: {error.strerror}.", mend="Name a file that is there.") from error
+    made = run(number, file.name, data, by=by)
+    typer.echo(f"{made.pk}: {made.name}, {made.size:,} bytes, sha256 {made.sha256}")
+
+
+def except_(
+    number: Number,
+    scope: Annotated[str, typer.Argument(help="quote, customer or term.")],
+    of: Annotated[str, typer.Argument(help="The id of the quote, customer or contract.")],
+    what: Annotated[str, typer.Argument(help="What is allowed.")],
+    until: Annotated[str, typer.Option("--until", help="The first day after it.")] = "",
+    uses: Annotated[int | None, typer.Option("--uses", help="How often it may be used.")] = None,
+) -> None:
+    """Note an exception that an approved request grants."""
+    by = _start()
+    from closedwon.approvals.actions.exemptions import except_ as run
+
+    made = run(number, scope, of, what, by=by, until=_day(until, "until").date() if until else None, uses=uses)
+    typer.echo(f"{made.pk}: {made.what}, for {made.scope} {made.subject_id}")
+
+
+def exceptions(
+    of: Annotated[
+        list[str] | None, typer.Option("--of", help="Only of this quote, customer or contract; may be given several times.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Ended and used up ones too.")] = False,
+    form: Form = "table",
+) -> None:
+    """The exceptions that hold."""
+    by = _start()
+    from closedwon.approvals.actions.exemptions import exceptions as run
+    from closedwon.approvals.showing import exemption_json
+
+    rows = [exemption_json(row) for row in run(by=by, subject_ids=of or [], all_=every)]
+    if form == "json":
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        left = "" if row["uses_left"] is None else f", {row['uses_left']} uses left"
+        typer.echo(f"{row['id']}  {row['scope']} {row['subject_id']}  {row['what']}  until {row['until'] or 'no day'}{left}")
+    if not rows:
+        typer.echo("There are none.")
+
+
+def use(
+    number: Annotated[int, typer.Argument(help="The exception.")], what_for: Annotated[str, typer.Argument(help="What it is used for.")]
+) -> None:
+    """Use an exception once; the last use ends it."""
+    by = _start()
+    from closedwon.approvals.actions.exemptions import use as run
+
+    left = run(number, what_for, by=by).uses_left
+    typer.echo("Used." if left is None else f"Used; {left} left.")
+
+
 def _day(text: str, name: str) -> datetime:
     from closedwon.workspace import current
 
@@ -167,7 +259,7 @@ def _amount(text: str) -> Decimal | None:
 
 
 From = Annotated[str, typer.Option("--from", help="The first day.")]
-To = Annotated[str, typer.Option("--to", help="The first day after it.")]
+To = Annotated[str, typer.Option("--until", "--to", help="The first day after it.")]
 
 
 def delegate(

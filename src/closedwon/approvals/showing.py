@@ -24,7 +24,22 @@ def request_json(request: Request, *, by: Actor) -> dict[str, Any]:
         "steps": [_step(step, names) for step in found["steps"]],
         "decisions": [_decision(decision, names) for decision in found["decisions"]],
         "comments": [{"by": names.get(said.person, said.by), "text": said.text, "at": said.at.isoformat()} for said in found["comments"]],
+        "files": [file_json(one) for one in found["attachments"]],
+        "exceptions": [exemption_json(one) for one in request.exemptions.all()],
         "changes": [dict(row) for row in found["changes"]["rows"]] if found["changes"] else [],
+    }  # fmt: skip
+
+
+def file_json(row: Any) -> dict[str, Any]:
+    """A file of a request, without its bytes."""
+    return {"id": row.pk, "name": row.name, "sha256": row.sha256, "size": row.size, "by": row.by, "at": row.at.isoformat()}
+
+
+def exemption_json(row: Any) -> dict[str, Any]:
+    """An exception that a request granted."""
+    return {
+        "id": row.pk, "request": row.request_id, "scope": row.scope, "subject_id": row.subject_id, "what": row.what, "fields": row.fields,
+        "since": row.since.isoformat(), "until": row.until.isoformat() if row.until else None, "uses_left": row.uses_left,
     }  # fmt: skip
 
 

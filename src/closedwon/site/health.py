@@ -30,10 +30,14 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_GET
-def readyz(_request: HttpRequest) -> HttpResponse:
-    """Whether pages can be served: 503 while the database or the facts cannot be used; a late worker is said, and serving goes on."""
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Whether pages can be served: 503 while the database or the facts cannot be used; a late worker or clock is said, and serving goes on.
+
+    With `?strict=1`, as a monitor asks, 503 for whatever is not well, the worker and the clock of due dates too.
+    """
     checks = {name: _checked(look) for name, look in CHECKS.items()}
-    ready = all(checks[name] == "ok" for name in REQUIRED)
+    strict = request.GET.get("strict") == "1"
+    ready = all(checks[name] == "ok" for name in (CHECKS if strict else REQUIRED))
     body = {"status": "ok" if ready else "not ready", "checks": checks}
     return JsonResponse(body, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
 
@@ -78,6 +82,12 @@ def _worker() -> str:
     return "never seen" if age is None else "ok" if age < LATE else f"late: not seen for {int(age.total_seconds() // 60)} minutes"
 
 
+def _approvals() -> str:
+    from closedwon.approvals.actions.clock import is_late
+
+    return "late: due dates are not watched" if is_late() else "ok"
+
+
 def worker_age() -> timedelta | None:
     """How long ago a worker was last seen; None where none ever was."""
     from closedwon.jobs.models import WorkerBeat
@@ -86,7 +96,13 @@ def worker_age() -> timedelta | None:
     return None if last is None else timezone.now() - last.at
 
 
-CHECKS: dict[str, Callable[[], str]] = {"database": _database, "migrations": _migrations, "facts": _facts, "worker": _worker}
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "facts": _facts,
+    "worker": _worker,
+    "approvals": _approvals,
+}
 REQUIRED = ("database", "migrations", "facts")
 
 
@@ -127,6 +143,7 @@ def _gauges(registry: Any) -> None:
     from django.db.models import Count, Min
     from prometheus_client import Gauge
 
+    from closedwon.approvals.actions.clock import is_late
     from closedwon.audit.export import end
     from closedwon.facts.releases import latest
     from closedwon.jobs.models import STATES, Job
@@ -142,6 +159,7 @@ def _gauges(registry: Any) -> None:
     gauge("oldest_waiting_job_seconds", "How long the oldest waiting job has waited").set(waiting)
     age = worker_age()
     gauge("worker_last_seen_seconds", "How long ago a worker was seen, -1 for never").set(age.total_seconds() if age is not None else -1)
+    gauge("approvals_clock_late", "1 while reminders and escalations of approvals are not run").set(int(is_late()))
     gauge("audit_entries", "Entries of the audit trail").set(end()[0])
     release = latest()
     stale = (timezone.now() - release.at).total_seconds() if release else -1

@@ -18,9 +18,21 @@ def test_the_process_answers_whatever_name_it_is_called_by(ws):
 def test_ready_says_what_is_there(ws):
     answer = Client().get("/readyz")
     assert answer.status_code == 200
-    assert answer.json()["checks"] == {"database": "ok", "migrations": "ok", "facts": "ok", "worker": "never seen"}
+    assert answer.json()["checks"] == {"database": "ok", "migrations": "ok", "facts": "ok", "worker": "never seen", "approvals": "ok"}
     WorkerBeat.objects.create(name="here", at=timezone.now())
     assert Client().get("/readyz").json()["checks"]["worker"] == "ok"
+
+
+def test_a_monitor_sees_red_while_due_dates_are_not_watched(ws, monkeypatch):
+    from closedwon.approvals.actions import clock
+
+    WorkerBeat.objects.create(name="here", at=timezone.now())
+    assert Client().get("/readyz?strict=1").status_code == 200
+    monkeypatch.setattr(clock, "is_late", lambda: True)
+    assert Client().get("/readyz").status_code == 200
+    answer = Client().get("/readyz?strict=1")
+    assert (answer.status_code, answer.json()["checks"]["approvals"]) == (503, "late: due dates are not watched")
+    assert "closedwon_approvals_clock_late 1.0" in Client().get("/metrics").content.decode()
 
 
 def test_not_ready_without_the_facts_of_the_release(ws):
