@@ -20,6 +20,7 @@ from closedwon.formula.types import Type, types_of
 
 MOST = 4000
 """The most characters of a formula in a policy."""
+MOST_KEPT = 10_000
 Names = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """The types of the names that a formula may use, or what gives them for the parsed text of the whole document."""
 _DYNAMIC: dict[str, FormulaField] = {}
@@ -38,6 +39,8 @@ class FormulaField:
     gives: str | None = None
     about: Mapping[str, str] = field(default_factory=dict)
     most: int = MOST
+    made: dict[str, Formula] = field(default_factory=dict, repr=False)
+    """Formulas over fixed names that were compiled already: hundreds of documents say the same."""
 
     def names(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """The types of the names in a document. A document that cannot tell them has none."""
@@ -60,9 +63,13 @@ class FormulaField:
             raise ValueError("write a formula in quotes")
         if len(value) > self.most:
             raise ValueError(f"the formula has more than {self.most} characters")
+        if value in self.made:
+            return self.made[value]
         made = compile(value, self.names((info.context or {}).get("given", {})), expects=self.gives)
         if made.problems:
             refuse("formula", mistakes((), made))
+        if isinstance(self.types, Mapping) and len(self.made) < MOST_KEPT:
+            self.made[value] = made
         return made
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
