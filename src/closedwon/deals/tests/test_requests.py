@@ -1,0 +1,147 @@
+"""Requests on deals: begun from what the facts know, seen by those who see the deal, approved, signed and checked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from closedwon.approvals.actions import deciding, standing
+from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
+from closedwon.crm.actions import refresh
+from closedwon.deals.actions import requests
+from closedwon.deals.models import DealRequest
+from closedwon.people.actor import SYSTEM, Actor
+from closedwon.people.facts import publish_rows
+from closedwon.policies.actions import apply_defaults
+
+NAMES = {"rep": "boss", "mate": "boss", "boss": "vp", "vp": None, "desk": None, "ops": None, "om": None, "fin": None}
+
+
+def actor(person: str, *roles: str) -> Actor:
+    return Actor(f"{person}@example.com", person_id=person, roles=frozenset(roles), channel="web")
+
+
+REP, MATE, BOSS, DESK, OPS, ADMIN = (
+    actor("rep", "rep"),
+    actor("mate", "rep"),
+    actor("boss", "manager"),
+    actor("desk", "deal-desk"),
+    actor("ops", "sales-ops"),
+    actor("a", "admin"),
+)
+
+
+@pytest.fixture
+def company(ws: Any) -> None:
+    apply_defaults(by=SYSTEM)
+    users = [
+        {"id": one, "name": one.title(), "email": f"{one}@example.com", "active": True, "manager_id": above} for one, above in NAMES.items()
+    ]
+    born = datetime(2026, 1, 5, tzinfo=UTC)
+    deal = {
+        "id": "D1", "name": "Acme platform", "account_id": "A1", "owner_id": "rep", "stage": "4-Proposal", "amount_minor": 9_000_000,
+        "net_arr_minor": 9_000_000, "tcv_minor": 9_000_000, "currency": "USD", "term_months": 12, "created_at": born, "order_type": "new logo",
+    }  # fmt: skip
+    lines = [
+        {
+            "id": "L1",
+            "opportunity_id": "D1",
+            "product_id": "P1",
+            "quantity": 10,
+            "unit_price_minor": 1_000_000,
+            "discount_ppm": 100_000,
+            "amount_minor": 9_000_000,
+            "currency": "USD",
+        }
+    ]
+    publish_rows({
+        "users": users, "opportunities": [deal], "accounts": [{"id": "A1", "name": "Acme"}], "line_items": lines, "products": [{"id": "P1", "name": "Platform"}],
+        "opportunity_splits": [
+            {"opportunity_id": "D1", "user_id": "rep", "split_type": "revenue", "since": born.date(), "share_ppm": 1_000_000, "is_overlay": False},
+            {"opportunity_id": "D1", "user_id": "se", "split_type": "overlay", "since": born.date(), "share_ppm": 1_000_000, "is_overlay": True},
+        ],
+    }, note="test")  # fmt: skip
+    refresh(by=SYSTEM)
+    for role, person in (("deal-desk", "desk"), ("finance", "fin"), ("order-management", "om")):
+        standing.grant_holder(role, person, by=OPS)
+
+
+def written(**fields: Any) -> DealRequest:
+    made = requests.begin("D1", by=REP)
+    return requests.save(made.pk, {**made.content, "fields": {**made.content["fields"], **fields}}, by=REP)
+
+
+def test_it_begins_with_what_the_facts_know(company: None) -> None:
+    made = requests.begin("D1", by=REP)
+    fields = made.content["fields"]
+    assert (fields["discount"], fields["term_months"], fields["net"]) == ("10%", 12, "90000.00")
+    assert made.content["earners"] == ["rep"]
+    assert requests.begin("D1", by=REP).pk == made.pk
+    assert requests.preview(made, made.content, by=REP).outcome == "approved"
+
+
+def test_the_preview_follows_what_is_written_and_nothing_is_kept(company: None) -> None:
+    made = requests.begin("D1", by=REP)
+    told = requests.preview(made, {**made.content, "fields": {**made.content["fields"], "payment_terms": "Net 60"}}, by=REP)
+    assert [step.roles for step in told.steps] == [("finance",)]
+    assert DealRequest.objects.get().content["fields"]["payment_terms"] == "Net 30"
+
+
+def test_two_who_write_at_once_lose_nothing(company: None) -> None:
+    made = requests.begin("D1", by=REP)
+    requests.save(made.pk, {**made.content, "title": "one"}, by=REP, seen=made.digest)
+    with pytest.raises(Conflict, match="Somebody else wrote"):
+        requests.save(made.pk, {**made.content, "title": "two"}, by=DESK, seen=made.digest)
+
+
+def test_who_sees_it_and_who_writes_it(company: None) -> None:
+    made = written()
+    for by in (REP, BOSS, DESK, OPS, actor("au", "auditor")):
+        assert requests.find(made.pk, by=by).pk == made.pk
+    for by in (MATE, ADMIN, actor("c", "comp-admin")):
+        with pytest.raises(NotFound):
+            requests.find(made.pk, by=by)
+    with pytest.raises(NotFound):
+        requests.begin("D1", by=MATE)
+    with pytest.raises(Refused):
+        requests.save(made.pk, made.content, by=actor("au", "auditor"))
+    with pytest.raises(Refused):
+        requests.save(made.pk, made.content, by=BOSS)
+    assert DealRequest.objects.get().digest == made.digest
+
+
+def test_from_draft_to_booking(company: None) -> None:
+    made = written(payment_terms="Net 60")
+    found = requests.submit(made.pk, by=REP)
+    assert found.approval is not None
+    assert found.approval.state == "pending"
+    with pytest.raises(Conflict, match="Only what is approved"):
+        requests.sign(made.pk, "standard", timezone.now(), by=REP)
+    deciding.decide(found.approval.pk, "approve", content_hash=found.approval.content_hash, by=actor("fin", "finance"))
+    with pytest.raises(Invalid, match="future"):
+        requests.sign(made.pk, "standard", timezone.now() + timedelta(hours=1), by=REP)
+    signed = requests.sign(made.pk, "standard", timezone.now() - timedelta(minutes=5), by=REP)
+    assert signed.order is not None
+    assert [step.title for step in signed.order.current.steps.all()] == ["Order management", "Finance"]
+    told = requests.where_it_books(signed)
+    assert told is not None
+    assert not told["locked"]
+    with pytest.raises(Conflict, match="already"):
+        requests.sign(made.pk, "standard", timezone.now(), by=REP)
+
+
+def test_a_bill_to_typo_asks_nobody_again(company: None) -> None:
+    made = written(payment_terms="Net 60", bill_to="Acmee")
+    found = requests.submit(made.pk, by=REP)
+    assert found.approval is not None
+    deciding.decide(found.approval.pk, "approve", content_hash=found.approval.content_hash, by=actor("fin", "finance"))
+    content = found.content
+    requests.save(made.pk, {**content, "fields": {**content["fields"], "bill_to": "Acme"}}, by=REP)
+    again = requests.submit(made.pk, by=REP)
+    assert again.approval is not None
+    assert (again.approval.number, again.approval.state) == (2, "approved")
+    with pytest.raises(Conflict, match="submitted already"):
+        requests.drop(made.pk, by=REP)
