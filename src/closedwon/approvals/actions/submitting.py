@@ -31,6 +31,12 @@ from closedwon.workspace import current
 ON_BEHALF = ("sales-ops", "deal-desk")
 """Roles that may submit, revise and recall for somebody else; marked so."""
 
+TRIES = 5
+
+
+class Meanwhile(Conflict):
+    """Somebody decided while a new version was looked at."""
+
 
 def frame(content: Mapping[str, Any], *, by: Actor) -> Asked:
     """A request from JSON, with its submitter, currency and rates filled in. Raises Invalid, Refused."""
@@ -103,8 +109,19 @@ def submit(content: Mapping[str, Any], *, by: Actor, key: str = "", subject_id: 
 def revise(request_id: int, content: Mapping[str, Any], *, by: Actor, seen: int | None = None, note: str = "") -> Request:
     """Submit a new version. What an approver looked at and is no worse stays approved; what is worse is asked again, and says why.
 
-    `seen` is the number of the version that the author started from; another one in between raises Conflict.
+    `seen` is the number of the version that the author started from; another one in between raises Conflict. A decision in between is taken
+    into account by looking again, a few times.
     """
+    for again in range(TRIES):
+        try:
+            return _revise(request_id, content, by, seen, note)
+        except Meanwhile:
+            if again == TRIES - 1:
+                raise
+    raise AssertionError
+
+
+def _revise(request_id: int, content: Mapping[str, Any], by: Actor, seen: int | None, note: str) -> Request:
     known = need(request_id, by=by)
     _may_change(known, by)
     asked = frame(
@@ -126,7 +143,7 @@ def revise(request_id: int, content: Mapping[str, Any], *, by: Actor, seen: int 
         if request.number != known.number or (seen is not None and request.number != seen):
             raise Conflict("The request was changed meanwhile.", mend="Look at its latest version, then submit again.")
         if request.decisions.count() != before:
-            raise Conflict("Somebody decided meanwhile.", mend="Look at it again, then submit.")
+            raise Meanwhile("Somebody decided meanwhile.", mend="Look at it again, then submit.")
         old = request.current
         if old.content_hash == asked.content_hash and request.state not in ("recalled", "rejected"):
             return request

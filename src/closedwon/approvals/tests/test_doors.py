@@ -79,7 +79,7 @@ def test_what_is_refused_changes_nothing(door: Callable[..., Any]) -> None:
     before = (Entry.objects.exclude(verb__contains="look").count(), Decision.objects.count(), RoleHolder.objects.count())
     yes = {"verb": "approve", "content_hash": seen}
     refused = [
-        ("rep", f"{path}/decisions", yes, 403), ("law", f"{path}/decisions", yes, 404), ("desk", f"{path}/decisions", yes, 404),
+        ("rep", f"{path}/decisions", yes, 403), ("law", f"{path}/decisions", yes, 404), ("desk", f"{path}/decisions", yes, 403),
         ("ops", f"{path}/decisions", yes, 403), ("aud", f"{path}/decisions", yes, 403), ("boss", f"{path}/decisions", {**yes, "verb": "maybe"}, 422),
         ("boss", f"{path}/decisions", {**yes, "verb": "reject"}, 422), ("boss", f"{path}/recall", {}, 403), ("law", f"{path}/recall", {}, 404),
         ("boss", f"{path}/override", {"step": 1, "reason": "x", "content_hash": seen}, 403), ("law", f"{path}/comments", {"text": "hi"}, 404),
