@@ -77,7 +77,10 @@ With blank as *blank* (the default), reckoning with a blank number gives blank; 
 blank; two blank texts are equal. Comparing another blank gives blank, which counts as no. A result that is yes or no is never blank.
 
 A division by zero, a text that is no date, an overflow are errors of that record: the value is missing and the error says why. IFERROR
-catches it. In SQL, `error` stands in a column beside `value`.
+catches it. In SQL, `error` stands in a column beside `value`. A record with a number that does not fit its type is an error as a whole.
+
+How the three engines agree, and what Spark refuses, is told in [Formulas on three engines](../field/formulas.md). On Spark a time is a
+column of milliseconds of its day.
 """
 
 

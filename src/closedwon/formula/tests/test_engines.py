@@ -18,6 +18,7 @@ from closedwon.formula.tests import generated
 from closedwon.formula.types import types_of
 
 KNOWN = types_of(generated.TYPES)
+EXAMPLES = int(os.environ.get("CLOSEDWON_FORMULA_EXAMPLES", "120"))
 SECONDS = os.environ.get("CLOSEDWON_FUZZ_SECONDS", "")
 needs_spark = pytest.mark.skipif(bool(spark_missing()), reason=spark_missing() or "Spark is here")
 
@@ -35,7 +36,7 @@ def on_spark(formulas, rows, blank):
 
 
 @settings(
-    max_examples=int(os.environ.get("CLOSEDWON_FORMULA_EXAMPLES", "120")),
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     database=None,
@@ -66,7 +67,7 @@ def batch(chance, count, dialect):
 
 
 @pytest.mark.parametrize("blank", ["blank", "zero"])
-@pytest.mark.parametrize("seed", range(int(os.environ.get("CLOSEDWON_FORMULA_BATCHES", "8"))))
+@pytest.mark.parametrize("seed", range(EXAMPLES // 15))
 def test_deep_formulas_agree_on_duckdb(seed, blank):
     chance = random.Random(seed)
     formulas, rows = batch(chance, 25, "duckdb"), [generated.row(chance) for _ in range(20)]
@@ -76,7 +77,7 @@ def test_deep_formulas_agree_on_duckdb(seed, blank):
 @pytest.mark.spark
 @needs_spark
 @pytest.mark.parametrize("blank", ["blank", "zero"])
-@pytest.mark.parametrize("seed", range(int(os.environ.get("CLOSEDWON_FORMULA_BATCHES", "6"))))
+@pytest.mark.parametrize("seed", range(EXAMPLES // 24))
 def test_deep_formulas_agree_on_spark(seed, blank):
     chance = random.Random(1000 + seed)
     formulas, rows = batch(chance, 12, "spark"), [generated.row(chance) for _ in range(20)]

@@ -1,18 +1,19 @@
 """The language: examples of every function, types and units, messages, blanks, exact numbers, explanation, cases, commands."""
 
 import os
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import sqlglot
 from typer.testing import CliRunner
 
 from closedwon.base.errors import Invalid
 from closedwon.facts import duck
+from closedwon.facts.engine import spark_rows
+from closedwon.facts.testing import spark_missing
 from closedwon.formula.cases import Run, read
-from closedwon.formula.formula import compile, types_for  # noqa: A004
+from closedwon.formula.formula import compile, sql_of, types_for  # noqa: A004
 from closedwon.formula.functions import TABLE
 from closedwon.formula.reference import EXAMPLE_ROW, EXAMPLE_TYPES, page
 from closedwon.formula.types import type_of
@@ -20,6 +21,7 @@ from closedwon.formula.values import shown
 from closedwon.site.cli import app
 
 PUBLIC = [one for one in TABLE.values() if one.group]
+needs_spark = pytest.mark.skipif(bool(spark_missing()), reason=spark_missing() or "Spark is here")
 ROOT = Path(__file__).parents[4]
 CASES = Path(os.environ.get("CLOSEDWON_FORMULA_CASES", ROOT.parent / "shared/data/formula/cases.jsonl"))
 
@@ -48,7 +50,23 @@ def test_every_example_holds_on_both_engines(function):
         found, error = cursor.execute(f"WITH rows AS ({rows}) {formula.sql()}").fetchone()
     assert error is None
     assert shown(found, formula.type) == function.shows
-    sqlglot.parse_one(formula.sql("spark"), dialect="spark")
+
+
+@pytest.mark.spark
+@needs_spark
+@pytest.mark.parametrize("part", range(8))
+def test_every_example_holds_on_spark(part):
+    functions = PUBLIC[part::8]
+    formulas = {one.name.lower(): compile(one.example, EXAMPLE_TYPES) for one in functions}
+    lines = ", ".join(
+        f"named_struct('net', CAST({net} AS DECIMAL(18,4)), 'kind', '{kind}')" for net, kind in ((10, "new"), (20, "new"), (30, "renewal"))
+    )
+    rows = f"(SELECT array({lines}) AS lines, DATE '2026-03-31' AS `TODAY()`, TIMESTAMP_NTZ '2026-03-31 12:00:00' AS `NOW()`)"
+    found = spark_rows(sql_of(formulas, "spark", rows))[0]
+    for function, value, error in zip(functions, found[::2], found[1::2], strict=True):
+        kind = formulas[function.name.lower()].type
+        given = (datetime.min + timedelta(milliseconds=value)).time() if kind.kind == "time" else value
+        assert (error, shown(given, kind)) == (None, function.shows), function.name
 
 
 def test_the_reference_page_is_current():
@@ -198,6 +216,23 @@ def test_cases_of_the_salesforce_engine():
             run.case(case)
     assert {name for name, tally in run.tallies.items() if tally.passed * 100 < 99 * (tally.passed + tally.failed)} == set()
     assert sum(tally.passed for tally in run.tallies.values()) >= 10_660
+
+
+@pytest.mark.spark
+@needs_spark
+@pytest.mark.skipif(not CASES.exists() and not os.environ.get("CI"), reason="needs the cases of Salesforce's formula engine")
+def test_a_sample_of_the_cases_of_the_salesforce_engine_on_spark():
+    run = Run(spark_rows, "spark")
+    for at, case in enumerate(read(CASES.read_text(encoding="utf-8").split("\n"))):
+        if at % 25 == 4 and "LIKE(" not in case["formula"]:
+            run.case(case)
+    by_interpreter = {
+        (blank, line.partition(": ")[2]) for (name, blank), one in run.tallies.items() if name == "interpreter" for line in one.failures
+    }
+    assert {
+        (blank, line.partition(": ")[2]) for (name, blank), one in run.tallies.items() if name == "spark" for line in one.failures
+    } == by_interpreter
+    assert run.tallies["spark", "blank"].passed > 90
 
 
 def test_commands(tmp_path):
