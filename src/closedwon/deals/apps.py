@@ -16,7 +16,18 @@ class DealsConfig(AppConfig):
     name = "closedwon.deals"
     label = "deals"
     default_auto_field = "django.db.models.BigAutoField"
-    nav: ClassVar[list[NavItem]] = [NavItem("Deals", "Requests", "deals:requests", SEES, 5, words="discount terms sign-off ask")]
+    nav: ClassVar[list[NavItem]] = [
+        NavItem("Deals", "Requests", "deals:requests", SEES, 5, words="discount terms sign-off ask"),
+        NavItem("Deals", "Deal desk", "desk:queue", SEES, 20, words="cases questions answers booking check"),
+        NavItem(
+            "Deals",
+            "How sign-off goes",
+            "desk:measures",
+            frozenset({"deal-desk", "sales-ops", "finance", "executive", "auditor"}),
+            25,
+            words="cycle time discounts",
+        ),
+    ]
 
     def ready(self) -> None:
         """Make the policy and the kinds of request known."""

@@ -35,6 +35,9 @@ class DealRequest(models.Model):
     booked_by = models.CharField(max_length=254, blank=True)
     booked_at = models.DateTimeField(null=True, blank=True)
 
+    marks: Any
+    cases: Any
+
     class Meta:
         ordering = ["-updated_at"]
 

@@ -19,7 +19,9 @@ from closedwon.approvals.pages import TONES
 from closedwon.approvals.rules.reading import request_of
 from closedwon.approvals.rules.united import United
 from closedwon.base.errors import ClosedwonError, Invalid
+from closedwon.deals.actions import desk
 from closedwon.deals.actions import requests as actions
+from closedwon.deals.desk_pages import urlpatterns as desk_urls
 from closedwon.deals.models import DealRequest
 from closedwon.people.acting import web_actor
 from closedwon.ui.tables import Col, DataTable, Query, Rows
@@ -217,6 +219,7 @@ def one(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         "found": found, "shorts": [row for row in values if not row["long"]], "longs": [row for row in values if row["long"]], "state": _state(found), "versions": versions, "where": actions.where_it_books(found),
         "content": content, "now": timezone.now().astimezone(current().zone),
+        "checks": desk.checklist(number, by=by) if found.signed_at else [], "may_check": by.has(*desk.CHECKERS),
         "may_sign": bool(found.approval and found.approval.state == "approved" and found.order_id is None),
     }  # fmt: skip
     return render(request, "deals/request.html", context)
@@ -251,4 +254,4 @@ routes = [
     path("<int:number>/preview/", live, name="live"),
     path("<int:number>/<str:verb>/", act, name="act"),
 ]
-urlpatterns = [path("deals/requests/", include((routes, "deals")))]
+urlpatterns = [path("deals/requests/", include((routes, "deals"))), *desk_urls]

@@ -16,7 +16,7 @@ from closedwon.approvals.models import Request, RoleHolder
 from closedwon.approvals.rules.values import People, Person
 from closedwon.base.errors import ClosedwonError
 from closedwon.crm.deals import DealQuery, deals
-from closedwon.deals.actions import requests
+from closedwon.deals.actions import desk, requests
 from closedwon.deals.models import DealRequest
 from closedwon.people.actor import SYSTEM, Actor
 from closedwon.people.models import User
@@ -54,7 +54,44 @@ def plant() -> dict[str, int]:
     chosen = _deals(everybody)
     for (name, about, fields), row in zip(SITUATIONS, chosen, strict=False):
         _play(name, about, fields, row, everybody)
+    _cases(everybody)
     return {"requests": DealRequest.objects.count()}
+
+
+QUESTIONS = (
+    (
+        "terms",
+        "Can we do Net 60 for a public body?",
+        "They cannot pay earlier by law. Is that possible without the CFO?",
+        "Net 60 needs finance only. Write the law's name into the request; then it is quick.",
+        True,
+    ),
+    (
+        "help",
+        "How do I quote a ramp of two and a half years?",
+        "Twelve months, twelve months, six months, with more users each year.",
+        "Quote three years with an opt-out after 30 months; a ramp of six months goes through the desk.",
+        True,
+    ),
+    ("approval", "Why was I asked again?", "I approved 16 % yesterday and have it back in my inbox.", "", False),
+    ("booking", "Signed at 23:40 on the last day, does it count?", "The customer signed late; I submitted at 23:55 Pacific.", "", False),
+)
+"""What people of the example company ask the desk, and what it answers."""
+
+
+def _cases(everybody: People) -> None:
+    """A few cases, some answered."""
+    desk_people = everybody.holders("deal-desk")
+    for at, (kind, title, text, answer, solved) in enumerate(QUESTIONS):
+        found = DealRequest.objects.order_by("pk")[at : at + 1].first()
+        if found is None or not desk_people:
+            return
+        asker = _as(everybody.by_id.get(found.person_id), "rep")
+        made = desk.open_case(kind, title, text, by=asker, request_id=found.pk)
+        if answer:
+            desk.say(made.pk, answer, by=_as(desk_people[0], "deal-desk"), solved=solved)
+        if solved and at == 0:
+            desk.rate(made.pk, True, by=asker)
 
 
 def _holders(everybody: People) -> None:
