@@ -170,8 +170,13 @@ def _adhoc(request: Request, content: Mapping[str, Any]) -> Any:
     if not isinstance(given, list):
         return given
     named = {one.get("person") for one in given if isinstance(one, Mapping)}
-    before = [step for step in request.current.steps.all() if step.roles == ["adhoc"]]
-    kept = [{"person": step.candidates[0], "reason": step.reasons[0]["reason"]} for step in before if step.candidates and step.reasons]
+    before = [step for step in request.current.steps.all() if "adhoc" in step.roles and step.candidates]
+    kept = [
+        {"person": step.candidates[0], "reason": reason["reason"]}
+        for step in before
+        for reason in step.reasons
+        if reason["rule"] == "adhoc"
+    ]
     return [*given, *(one for one in kept if one["person"] not in named)]
 
 

@@ -170,7 +170,8 @@ class _Previewing:
         for n, other in enumerate(steps):
             together = any(set(step.roles) & names and set(other.roles) & names for names in chained)
             if n != at and (
-                (together and other.group < step.group) or (other.roles == step.roles and n < at and other.group == step.group)
+                (together and other.group < step.group)
+                or (other.roles == step.roles != (ADHOC.name,) and n < at and other.group == step.group)
             ):
                 made.append(n)
         return tuple(made)
@@ -189,7 +190,7 @@ class _Previewing:
     def _inherit(self, step: StepNeed, known: Facts, before: dict[str, tuple[Approved, Facts]]) -> StepNeed:
         if not before or not step.candidates:
             return step
-        over = {role for name in step.roles for role in self.united.roles[name].inherits_from} if step.role != ADHOC.name else set()
+        over = {role for name in step.roles if name in self.united.roles for role in self.united.roles[name].inherits_from}
         people = [*step.candidates, *(person for person, (one, _) in before.items() if over & one.roles and person not in step.candidates)]
         held, told = [], []
         for person in people:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedwon.approvals.actions import adding, clock, deciding, standing, submitting
-from closedwon.approvals.models import Decision, Rebind, Request, Step
+from closedwon.approvals.models import Ask, Decision, Rebind, Request, Step
 from closedwon.approvals.tests.test_lifecycle import BOSS, DESK, LAW, OPS, OTHER, REP, actor, content
 from closedwon.approvals.tests.test_lifecycle import set_up as set_up  # noqa: PLC0414 - the fixture
 from closedwon.audit.models import Entry
@@ -48,6 +48,13 @@ class Life:
         verb = self.dice.choice(["approve", "approve", "approve", "reject", "condition"])
         words = {"reject": {"required_change": "less"}, "condition": {"condition": "sign"}}.get(verb, {})
         deciding.decide(self.request.pk, verb, content_hash=self.dice.choice(self.hashes[-2:]), by=self.anybody(), **words)
+
+    def agree(self) -> None:
+        """Somebody whose turn it is approves what is there now."""
+        asked = {ask.person for ask in Ask.objects.filter(state="open", step__state="open")}
+        by = self.dice.choice([one for one in PEOPLE if one.person_id in asked] or PEOPLE)
+        now = Request.objects.get(pk=self.request.pk).content_hash
+        deciding.decide(self.request.pk, "approve", content_hash=now, by=by)
 
     def revise(self) -> None:
         made = submitting.revise(self.request.pk, self.some(), by=self.dice.choice([REP, REP, OPS, DESK, BOSS]))

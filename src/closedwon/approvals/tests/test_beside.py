@@ -140,6 +140,21 @@ def test_somebody_asked_in_addition_must_agree_and_stays_asked(set_up: None) -> 
     assert verify().holds
 
 
+def test_whoever_is_asked_in_addition_may_have_a_role_in_a_later_version(set_up: None) -> None:
+    request = submitting.submit(content(), by=REP)
+    adding.add_adhoc(request.pk, "law", "knows them", by=REP)
+    adding.add_adhoc(request.pk, "vp", "knows them too", by=REP)
+    yes(request, LAW)
+    for terms in ("No cap", "No cap", "Cap"):
+        made = submitting.revise(request.pk, content("21%", terms=terms), by=REP)
+    steps = {tuple(step.roles): step for step in made.current.steps.all()}
+    assert set(steps) == {("manager",), ("desk",), ("legal", "adhoc"), ("adhoc",)}
+    assert steps["adhoc",].state == "open"
+    for who in (VP, BOSS, OTHER, LAW):
+        yes(request, who)
+    assert state(request) == "approved"
+
+
 def test_who_may_ask_and_be_asked_in_addition(set_up: None) -> None:
     request = submitting.submit(content(), by=REP)
     for who, refusal in ((actor("nobody"), NotFound), (AUDITOR, Refused), (VP, Refused)):
