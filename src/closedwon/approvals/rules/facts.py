@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from closedwon.approvals.rules.united import Asker, United, roles_of
 from closedwon.approvals.rules.values import Reason, Request
 from closedwon.base.errors import Problem
 from closedwon.formula.formula import Formula
-from closedwon.formula.types import Type
+from closedwon.formula.types import WIDE, Type
 from closedwon.formula.values import BadValue, decimal_of, flat, given_back, taken
 
 Values = Mapping[str, Any]
@@ -48,7 +48,7 @@ def facts(united: United, request: Request) -> Facts:
     values["TODAY()"] = request.submitted_at.date() if request.submitted_at else united.day
     values["NOW()"] = request.submitted_at or datetime.combine(united.day, datetime.min.time())
     for name, formula in united.computes:
-        values[name] = _computed(name, formula, values, problems)
+        values[name] = _rounded(_computed(name, formula, values, problems), united.types[name])
     return Facts(values, tuple(problems), tuple(warnings))
 
 
@@ -113,6 +113,13 @@ def _computed(name: str, formula: Formula, values: Values, problems: list[Proble
     if outcome.error:
         problems.append(Problem(f"{name} cannot be computed: {outcome.error}", field=name))
     return outcome.value
+
+
+def _rounded(value: Any, kind: Type) -> Any:
+    """A computed number with as many decimals as its type has, half away from zero."""
+    if not isinstance(value, Decimal) or not kind.numeric:
+        return value
+    return value.quantize(Decimal(1).scaleb(-kind.scale), rounding=ROUND_HALF_UP, context=WIDE)
 
 
 @dataclass(frozen=True)

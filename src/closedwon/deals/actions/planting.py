@@ -168,7 +168,8 @@ def _content(content: Mapping[str, Any], fields: Mapping[str, Any], title: str) 
     made = {**kept, "term_months": 12, **WORDS, **fields}
     if made.get("net"):
         share = 1 - Decimal(str(made["discount"]).rstrip("%")) / 100
-        made["list"] = f"{(Decimal(made['net']) / share).quantize(Decimal('0.01'))}"
+        listed = max(Decimal(1), Decimal(made["net"]) / share // 1000) * 1000
+        made["list"], made["net"] = f"{listed}", f"{listed * share:.2f}"
     return {**content, "title": title[:200], "fields": made}
 
 
