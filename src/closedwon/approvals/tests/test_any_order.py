@@ -47,7 +47,9 @@ class Life:
     def decide(self) -> None:
         verb = self.dice.choice(["approve", "approve", "approve", "reject", "condition"])
         words = {"reject": {"required_change": "less"}, "condition": {"condition": "sign"}}.get(verb, {})
-        deciding.decide(self.request.pk, verb, content_hash=self.dice.choice(self.hashes[-2:]), by=self.anybody(), **words)
+        seen = self.dice.choice(self.hashes[-2:])
+        made = deciding.decide(self.request.pk, verb, content_hash=seen, by=self.anybody(), **words)
+        assert made.version.content_hash == seen, "decided on a content that was not seen"
 
     def agree(self) -> None:
         """Somebody whose turn it is approves what is there now."""
@@ -97,8 +99,9 @@ class Life:
 
     def step(self) -> None:
         verbs: list[Callable[[], None]] = (
-            [self.decide] * 8
-            + [self.revise] * 3
+            [self.agree] * 6
+            + [self.decide] * 5
+            + [self.revise] * 5
             + [self.override, self.meet, self.delegate, self.away, self.tick, self.recall]
             + [self.ask, self.take, self.holder]
         )
