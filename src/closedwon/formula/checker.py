@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from closedwon.formula.forms import MOST_NODES, Forms
 from closedwon.formula.functions import TABLE
+from closedwon.formula.habits import FUNCTIONS
 from closedwon.formula.nodes import Node, add, blank, cast, compare, div, lit, mul, whole_number
 from closedwon.formula.text import Mistake, Span, Tree
 from closedwon.formula.types import APPROX, BLANK, INTEGER, TEXT, WIDE, YESNO, Type, number
@@ -86,6 +87,10 @@ class Checker(Forms):
             if len(self.mistakes) >= MOST_HINTS
             else get_close_matches(tree.value.casefold()[:80], [name.casefold() for name in known[:1000]], 1, 0.6)
         )
+        prefix, _, rest = tree.value.rpartition(".")
+        rows = self.folded.get(prefix.casefold())
+        if rows and self.types[rows].kind == "rows":
+            return Mistake(f"{rows} is a row set", tree.span, f"Write for example SUM({rows}.{rest[:80]}).")
         shown = tree.value if len(tree.value) <= 80 else tree.value[:80] + "…"
         if near:
             return Mistake(f"unknown field `{shown}`", tree.span, f"Did you mean `{self.folded.get(near[0], near[0])}`?")
@@ -224,6 +229,10 @@ class Checker(Forms):
             return "Use VALUE(text) or TEXT(number)."
         if "text" in kinds and kinds & {"date", "datetime"}:
             return "Use DATEVALUE(text) or DATETIMEVALUE(text)."
+        if kinds & {"date", "datetime"} and "number" in kinds:
+            return "Subtract two of them for a number of days, or use YEAR, MONTH or DAY."
+        if "yes/no" in kinds and "number" in kinds:
+            return "Write two comparisons with AND between them."
         return None
 
     def number(self, node: Node, at: Span | None = None) -> Node:
@@ -284,6 +293,8 @@ class Checker(Forms):
     def _call(self, tree: Tree) -> Node:
         function = TABLE.get(tree.value)
         if function is None or tree.value.startswith("_"):
+            if tree.value in FUNCTIONS:
+                raise Mistake(f"unknown function {tree.value}", tree.at, FUNCTIONS[tree.value])
             near = (
                 []
                 if len(self.mistakes) >= MOST_HINTS
@@ -294,11 +305,15 @@ class Checker(Forms):
         kinds = function.kinds
         least = sum(not kind.endswith("?") and kind != "..." for kind in kinds)
         if len(tree.args) < least or ("..." not in kinds and len(tree.args) > len(kinds)):
-            raise Mistake(f"{tree.value} is given {len(tree.args)} arguments", tree.at, f"Write {function.signature}.")
+            raise Mistake(f"{tree.value} is given {_counted(len(tree.args))}", tree.at, f"Write {function.signature}.")
         if function.form:
             made: Node = getattr(self, f"form_{function.form}")(tree)
             return made
         return self.call(tree.value, [self.node(arg) for arg in tree.args], tree.span)
+
+
+def _counted(arguments: int) -> str:
+    return f"{arguments or 'no'} argument{'' if arguments == 1 else 's'}"
 
 
 def _exact(value: Decimal, kind: str, span: Span) -> Node:

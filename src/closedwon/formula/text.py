@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from closedwon.formula.habits import SIGNS, WORDS, after
+
 MOST_CHARACTERS = 10_000
 MOST_TOKENS = 3_000
 MOST_DEPTH = 60
@@ -96,6 +98,8 @@ def _unknown(text: str, at: int) -> Mistake:
         return Mistake("unexpected ;", (at, at + 1), "Arguments are separated by commas.")
     if sign in _LOOKALIKES:
         return Mistake(f"unexpected {sign}", (at, at + 1), f"Write {_LOOKALIKES[sign]}")
+    if sign == "?":
+        return Mistake("unexpected ?", (at, at + 1), WORDS["THEN"])
     return Mistake(f"unexpected {sign!r}", (at, at + 1), "Texts stand in quotes.")
 
 
@@ -126,7 +130,7 @@ class Parser:
             raise Mistake("the formula is empty", (0, 1), "Write for example IF(amount > 1000, 5%, 0).")
         tree = self.expression(0)
         if self.here.kind != "end":
-            mend = "There is one ) too many." if self.here.text == ")" else "An operator or a comma is missing before it."
+            mend = after(self.tokens[self.at - 1].text, self.here.text, "" if self.tokens[1].text == "(" else self.tokens[0].text)
             raise Mistake(f"unexpected {self.here.text}", self.here.span, mend)
         return tree
 
@@ -202,7 +206,8 @@ class Parser:
             return Tree("unary", token.text, (inner,), (token.span[0], inner.span[1]), token.span)
         if token.kind == "end":
             raise Mistake("the formula ends too early", token.span, "A value is missing here.")
-        raise Mistake(f"unexpected {token.text}", token.span, "A value is missing before it.")
+        previous = self.tokens[self.at - 2].text if self.at > 1 else ""
+        raise Mistake(f"unexpected {token.text}", token.span, SIGNS.get((previous, token.text), "A value is missing before it."))
 
     def _arguments(self, name: str, at: Span) -> tuple[Tree, ...]:
         self.take()

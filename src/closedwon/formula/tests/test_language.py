@@ -153,7 +153,7 @@ def test_units(text, kind):
         ('IF(ok, 1, "x")', ["1:11: the values are of different types: number and text. Bring them to one type, for example with TEXT(...)."]),
         ('stage = "Wom"', ["1:9: 'Wom' is not a value of stage. Did you mean 'Won'?"]),
         ("ROUNDD(1)", ["1:1: unknown function ROUNDD. Did you mean ROUND?"]),
-        ("LEFT(name)", ["1:1: LEFT is given 1 arguments. Write LEFT(text, count)."]),
+        ("LEFT(name)", ["1:1: LEFT is given 1 argument. Write LEFT(text, count)."]),
         ("(1 + 2", ["1:7: a ) is missing. Close the parenthesis that opens at column 1."]),
         ("1 + 2)", ["1:6: unexpected ). There is one ) too many."]),
         ("IF(ok; 1; 2)", ["1:6: unexpected ;. Arguments are separated by commas."]),
@@ -216,6 +216,23 @@ def test_cases_of_the_salesforce_engine():
             run.case(case)
     assert {name for name, tally in run.tallies.items() if tally.passed * 100 < 99 * (tally.passed + tally.failed)} == set()
     assert sum(tally.passed for tally in run.tallies.values()) >= 10_660
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "mend"),
+    [
+        ('CONCATENATE(name, "x")', (1, 1), "Join texts with &"), ('VLOOKUP(name, "a")', (1, 1), "LOOKUP(table, key)"), ("amount => 5", (1, 9), "Write >=."), ("amount ** 2", (1, 9), "Write ^."), ("amount is null", (1, 8), "ISBLANK"),
+        ("amount BETWEEN 1 AND 5", (1, 8), "value >= 1 AND value <= 5"), ('name LIKE "a%"', (1, 6), "LIKE(text"), ("if amount > 5 then 1 else 2", (1, 4), "IF(test, then, otherwise)"), ("amount > 5 ? 1 : 2", (1, 12), "IF(test, then, otherwise)"),
+        ("1,000 + amount", (1, 2), "as in 1000"), ("amount > 1_000", (1, 11), "as in 1000"), ("amount IN 1, 2", (1, 8), "value IN (a, b)"), ("5 > amount > 3", (1, 12), "two comparisons"), ("lines.net + 1", (1, 1), "SUM(lines.net)"),
+        ("-day", (1, 2), "YEAR, MONTH or DAY"), ("IF(TRUE, 1, 2) 3", (1, 16), "operator or a comma"), ("amount\n  + amuont", (2, 5), "Did you mean `amount`?"),
+    ],
+)  # fmt: skip
+def test_habits_of_other_tools_get_the_right_mend(text, place, mend):
+    formula = compile(text, {"amount": "money USD", "name": "text", "day": "date", "lines": {"rows": {"net": "money USD"}}})
+    found = formula.problems[0]
+    assert (found.line, found.column) == place
+    assert mend in found.mend
+    assert formula.report().split("\n")[2].index("^") == place[1] - 1 + 4
 
 
 @pytest.mark.spark
