@@ -93,7 +93,7 @@ def _changes(united: United, tested: Tested, request: Request, values: Values) -
     rows, _, part = tested.name.rpartition(".")
     in_lines = bool(rows) and united.types.get(rows) is not None and united.types[rows].kind == "rows"
     if not in_lines:
-        for after in _better(tested, values.get(tested.name), _marks(united, tested.name)):
+        for after in _better(tested, values.get(tested.name), _marks(united, tested.name) | _marks_behind(united, tested.name)):
             yield replace(request, fields=_with(request.fields, tested.name, _text(after, tested.type))), after, ()
         return
     lines = [row for row in values.get(rows) or [] if row.get(part) is not None]

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import transaction
@@ -212,6 +212,7 @@ def submit(request_id: int, *, by: Actor, note: str = "", key: str = "") -> Deal
     found = find(request_id, by=by)
     _may_write(found, by)
     need_deal(by, found.opportunity_id)
+    _agree(found.content.get("fields", {}))
     if found.approval_id is None:
         content = {**found.content, "id": found.number}
         approval = submitting.submit(content, by=by, key=key or f"deal-request:{found.pk}", subject_id=found.opportunity_id, note=note)
@@ -222,6 +223,18 @@ def submit(request_id: int, *, by: Actor, note: str = "", key: str = "") -> Deal
     else:
         submitting.revise(found.approval_id, {**found.content, "id": found.number}, by=by, note=note)
     return find(request_id, by=by)
+
+
+def _agree(fields: Mapping[str, Any]) -> None:
+    """Raise Invalid where discount, list and net price do not agree to half a percent."""
+    try:
+        listed, net = Decimal(str(fields.get("list") or "0")), Decimal(str(fields["net"]))
+        share = Decimal(str(fields["discount"]).rstrip("% ")) / 100
+    except (KeyError, InvalidOperation):
+        return
+    if listed > 0 and abs(1 - net / listed - share) > Decimal("0.005"):
+        text = f"List {listed:,} and net {net:,} make a discount of {_percent(1 - net / listed)}, not {fields['discount']}."
+        raise Invalid(text, mend="Correct the discount or one of the prices.")
 
 
 def drop(request_id: int, *, by: Actor) -> None:

@@ -145,3 +145,10 @@ def test_a_bill_to_typo_asks_nobody_again(company: None) -> None:
     assert (again.approval.number, again.approval.state) == (2, "approved")
     with pytest.raises(Conflict, match="submitted already"):
         requests.drop(made.pk, by=REP)
+
+
+def test_prices_and_discount_must_agree(company: None) -> None:
+    made = written(discount="30%")
+    with pytest.raises(Invalid, match="make a discount of 10%, not 30%"):
+        requests.submit(made.pk, by=REP)
+    assert DealRequest.objects.get().approval_id is None
