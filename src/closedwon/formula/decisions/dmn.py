@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -14,6 +13,7 @@ from closedwon.base.errors import Problem
 from closedwon.formula.decisions import values
 from closedwon.formula.decisions.cells import Compare, Equals, Item, Range, Test
 from closedwon.formula.decisions.table import DecisionTable, Input, Output, build
+from closedwon.formula.decisions.values import Kind
 
 NAMESPACE = "https://www.omg.org/spec/DMN/20211108/MODEL/"
 OURS = "https://closedwon.example/decision-table"
@@ -30,22 +30,16 @@ _KINDS = {
 _AGGREGATION = {"SUM": "sum", "MIN": "min", "MAX": "max", "COUNT": "count"}
 
 
-def feel(value: Any, kind: str) -> str:
-    """A value as FEEL writes it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return values.show(value, "number")
-    if kind in {"duration", "months"}:
-        return f'duration("{values.show(value, kind)}")'  # type: ignore[arg-type]
-    if isinstance(value, datetime):
-        return f'date and time("{value.isoformat()}")'
-    if isinstance(value, date):
-        return f'date("{value.isoformat()}")'
-    if isinstance(value, time):
-        return f'time("{value.isoformat()}")'
+_CALLS = {"duration": "duration", "months": "duration", "datetime": "date and time", "date": "date", "time": "time"}
+
+
+def feel(value: Any, kind: Kind) -> str:
+    """A value as FEEL writes it: as a cell does, but with a call around what has no literal, and no percent sign."""
+    shown = values.show(value, "number" if kind == "percent" else kind)
+    if value is None or isinstance(value, bool | Decimal):
+        return shown
+    if kind in _CALLS:
+        return f'{_CALLS[kind]}("{shown}")'
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
