@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedwon.approvals.actions import adding, clock, deciding, standing, submitting
-from closedwon.approvals.models import Ask, Decision, Rebind, Request, Step
+from closedwon.approvals.models import Ask, Decision, Delegation, Rebind, Request, Step
 from closedwon.approvals.tests.test_lifecycle import BOSS, DESK, LAW, OPS, OTHER, REP, actor, content
 from closedwon.approvals.tests.test_lifecycle import set_up as set_up  # noqa: PLC0414 - the fixture
 from closedwon.audit.models import Entry
@@ -48,13 +48,19 @@ class Life:
         verb = self.dice.choice(["approve", "approve", "approve", "reject", "condition"])
         words = {"reject": {"required_change": "less"}, "condition": {"condition": "sign"}}.get(verb, {})
         seen = self.dice.choice(self.hashes[-2:])
-        made = deciding.decide(self.request.pk, verb, content_hash=seen, by=self.anybody(), **words)
+        made = deciding.decide(
+            self.request.pk, verb, content_hash=seen, by=self.dice.choice([self.anybody, self.somebody_asked])(), **words
+        )
         assert made.version.content_hash == seen, "decided on a content that was not seen"
+
+    def somebody_asked(self) -> Actor:
+        asks = Ask.objects.filter(state="open", step__state="open").values_list("person", flat=True)
+        lent = Delegation.objects.filter(giver__in=list(asks)).values_list("taker", flat=True)
+        return self.dice.choice([one for one in PEOPLE if one.person_id in {*asks, *lent}] or PEOPLE)
 
     def agree(self) -> None:
         """Somebody whose turn it is approves what is there now."""
-        asked = {ask.person for ask in Ask.objects.filter(state="open", step__state="open")}
-        by = self.dice.choice([one for one in PEOPLE if one.person_id in asked] or PEOPLE)
+        by = self.somebody_asked()
         now = Request.objects.get(pk=self.request.pk).content_hash
         deciding.decide(self.request.pk, "approve", content_hash=now, by=by)
 
@@ -75,7 +81,7 @@ class Life:
 
     def delegate(self) -> None:
         now = timezone.now()
-        standing.delegate(self.dice.choice(PEOPLE).person_id, now, now + timedelta(days=1), by=self.anybody())
+        standing.delegate(self.dice.choice([REP, *PEOPLE]).person_id, now, now + timedelta(days=1), by=self.somebody_asked())
 
     def away(self) -> None:
         now = timezone.now()
