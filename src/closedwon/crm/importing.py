@@ -46,7 +46,7 @@ def _report(request: HttpRequest, given: Mapping[str, Any], by: Actor) -> dict[s
             Col("file", "File"),
             Col("row", "Row", "number"),
             Col("table_name", "Table"),
-            Col("field", "Column"),
+            Col("field", "Column", value=lambda row: (row["field"] or "").removesuffix("_minor") or None),
             *([Col("raw", "Cells", hidden=True)] if sees_cells(by) else []),
         ],
         report.get("quarantined", []), title="Rows that were not taken", prefix="q-", name="quarantined",

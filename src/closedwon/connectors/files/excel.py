@@ -58,7 +58,7 @@ def _rows(path: Path, lines: Iterator[tuple[object, ...]], header: list[str], pr
 
 
 def _broken(path: Path, error: Exception) -> Invalid:
-    return Invalid(f"{path.name} is not a sound Excel workbook ({type(error).__name__}).", mend=f"Open it, then save it anew. Or: {AS_CSV}")
+    return Invalid(f"{path.name} is not a sound Excel workbook ({type(error).__name__}).", mend="Open it and save it anew, or as CSV.")
 
 
 def _check(path: Path) -> None:
@@ -67,7 +67,7 @@ def _check(path: Path) -> None:
         head = handle.read(8)
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         raise Invalid(
-            f"{path.name} is protected by a password, or in the format before 2007.", mend=f"Save it as .xlsx without one. Or: {AS_CSV}"
+            f"{path.name} is protected by a password, or in the format before 2007.", mend="Save it as .xlsx without a password, or as CSV."
         )
     try:
         with zipfile.ZipFile(path) as archive:
