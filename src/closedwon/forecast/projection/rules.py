@@ -9,7 +9,7 @@ from closedwon.base.tables import Column, columns, table
 from closedwon.forecast.rules import ORDER_TYPES, RATES, SEATS, STAGES, Shape, TypeRule
 
 PARAMS = columns("cutoff:instant day:date births_from:instant currency sign:int named:bool untyped:bool split owner_counts:bool")
-VISITS = columns("deal_no:int status stage entered_at:instant left_at:instant")
+VISITS = columns("deal_no:int status stage entered_at:instant")
 DEALS = columns("deal_no:int opportunity_id order_type segment region status stage created_at:instant close_date:date open_minor won_minor")
 DATES = columns("deal_no:int set_at:instant close_date:date")
 PLACES = columns("deal_no:int place share_ppm")

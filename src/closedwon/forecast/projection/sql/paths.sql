@@ -1,7 +1,7 @@
 -- Each deal of the type by what was so before the cutoff: the stages that it went through, how it ended, and at what amount.
 -- Nothing at or after the cutoff is read: a state that began later is left out, and one that ends later has no end here.
 WITH
-  states AS ( -- with the key by which a change of stage shows: an ending has one key whatever its stage is called
+  states AS (
     SELECT
       s.opportunity_id, s.valid_from, s.valid_until, s.order_type, s.segment, s.region, s.currency, s.close_date, s.owner_id, s.created_at,
       CASE WHEN COALESCE(s.is_deleted, FALSE) THEN 'lost' ELSE COALESCE(g.status, 'open') END AS status,
@@ -22,21 +22,15 @@ WITH
       AND CASE WHEN COALESCE(s.order_type, '') = '' THEN p.untyped ELSE (o.order_type IS NOT NULL) = p.named END
       AND NOT EXISTS (SELECT 1 FROM left_out AS x WHERE x.order_type = s.order_type)
   ),
-  steps AS (
+  steps AS ( -- a change of stage shows by its key: an ending has one key whatever its stage is called
     SELECT
       c.deal_no, s.valid_from, s.status, s.stage,
-      LAG(CASE WHEN s.status = 'open' THEN s.stage ELSE CONCAT('=', s.status) END) OVER w AS key_before,
-      CASE WHEN s.status = 'open' THEN s.stage ELSE CONCAT('=', s.status) END AS this_key,
-      ROW_NUMBER() OVER w AS step_no
+      CASE s.status WHEN 'open' THEN s.stage WHEN 'won' THEN '=won' ELSE '=lost' END AS this_key
     FROM states AS s
     JOIN chosen AS c ON c.opportunity_id = s.opportunity_id
-    WINDOW w AS (PARTITION BY s.opportunity_id ORDER BY s.valid_from)
   ),
-  visits AS (
+  compared AS (
     SELECT
-      deal_no, status, stage, valid_from AS entered_at,
-      LEAD(valid_from) OVER v AS left_at, LEAD(status) OVER v AS next_status, LEAD(stage) OVER v AS next_stage
+      deal_no, valid_from, status, stage, this_key, LAG(this_key) OVER (PARTITION BY deal_no ORDER BY valid_from) AS key_before
     FROM steps
-    WHERE step_no = 1 OR key_before <> this_key
-    WINDOW v AS (PARTITION BY deal_no ORDER BY valid_from)
   )

@@ -1,4 +1,4 @@
--- Stage by stage: when a deal came into it, when it left and to where.
-SELECT
-  v.deal_no, v.status, v.stage, v.entered_at, v.left_at
-FROM visits AS v
+-- Stage by stage: when a deal came into it; an ending is one step.
+SELECT v.deal_no, v.status, v.stage, v.valid_from AS entered_at
+FROM compared AS v
+WHERE v.key_before IS NULL OR v.key_before <> v.this_key

@@ -65,48 +65,51 @@ WITH states AS (
     s.valid_from,
     s.status,
     s.stage,
-    LAG(
-      CASE
-        WHEN s.status = 'open'
-        THEN s.stage
-        ELSE CONCAT('=', COALESCE(s.status, ''))
-      END
-    ) OVER w AS key_before,
-    CASE
-      WHEN s.status = 'open'
-      THEN s.stage
-      ELSE CONCAT('=', COALESCE(s.status, ''))
-    END AS this_key,
-    ROW_NUMBER() OVER w AS step_no
+    CASE s.status WHEN 'open' THEN s.stage WHEN 'won' THEN '=won' ELSE '=lost' END AS this_key
   FROM states AS s
   JOIN chosen AS c
     ON c.opportunity_id = s.opportunity_id
-  WINDOW w AS (PARTITION BY s.opportunity_id ORDER BY s.valid_from NULLS LAST)
-), visits AS (
+), compared AS (
   SELECT
     deal_no,
+    valid_from,
     status,
     stage,
-    valid_from AS entered_at,
-    LEAD(valid_from) OVER v AS left_at,
-    LEAD(status) OVER v AS next_status,
-    LEAD(stage) OVER v AS next_stage
+    this_key,
+    LAG(this_key) OVER (PARTITION BY deal_no ORDER BY valid_from NULLS LAST) AS key_before
   FROM steps
-  WHERE
-    step_no = 1 OR key_before <> this_key
-  WINDOW v AS (PARTITION BY deal_no ORDER BY valid_from NULLS LAST)
-), was_open /* One row per deal: how it stands at the cutoff, its amount while it was open last, and what it was won at. */ AS (
+), last_open /* One row per deal: how it stands at the cutoff, its amount while it was open last (a lost deal's as it was lost), and what it was won at. */ AS (
   SELECT
-    c.deal_no,
-    s.amount_minor,
-    s.currency,
-    s.valid_from,
-    ROW_NUMBER() OVER (PARTITION BY c.deal_no ORDER BY s.valid_from DESC) AS back_no
+    s.opportunity_id,
+    MAX(s.valid_from) AS valid_from
   FROM states AS s
-  JOIN chosen AS c
-    ON c.opportunity_id = s.opportunity_id
   WHERE
     s.status = 'open'
+    AND s.opportunity_id IN (
+      SELECT
+        opportunity_id
+      FROM chosen
+      WHERE
+        status = 'won'
+    )
+  GROUP BY
+    s.opportunity_id
+), was_open AS (
+  SELECT
+    s.opportunity_id,
+    s.amount_minor,
+    s.currency
+  FROM states AS s
+  JOIN last_open AS l
+    ON l.opportunity_id = s.opportunity_id AND l.valid_from = s.valid_from
+), asked AS (
+  SELECT
+    c.deal_no,
+    CASE WHEN o.opportunity_id IS NULL THEN c.amount_minor ELSE o.amount_minor END AS amount_minor,
+    CASE WHEN o.opportunity_id IS NULL THEN c.currency ELSE o.currency END AS currency
+  FROM chosen AS c
+  LEFT JOIN was_open AS o
+    ON o.opportunity_id = c.opportunity_id
 )
 SELECT
   c.deal_no,
@@ -121,13 +124,13 @@ SELECT
   p.sign * COALESCE(
     CASE
       WHEN r.num = r.den
-      THEN o.amount_minor
+      THEN a.amount_minor
       ELSE (
         CAST(CASE
           WHEN (
             (
               (
-                o.amount_minor
+                a.amount_minor
               ) < 0
             ) <> (
               (
@@ -144,7 +147,7 @@ SELECT
         END * (
           (
             ABS(CAST((
-              o.amount_minor
+              a.amount_minor
             ) AS DECIMAL(38, 0))) * ABS(CAST((
               r.num
             ) AS DECIMAL(38, 0))) * 2 + ABS(CAST((
@@ -204,9 +207,9 @@ SELECT
   END AS won_minor
 FROM chosen AS c
 CROSS JOIN params AS p
-LEFT JOIN was_open AS o
-  ON o.deal_no = c.deal_no AND o.back_no = 1
+JOIN asked AS a
+  ON a.deal_no = c.deal_no
 LEFT JOIN rates AS r
-  ON r.currency = COALESCE(o.currency, p.currency)
+  ON r.currency = COALESCE(a.currency, p.currency)
 LEFT JOIN rates AS q
   ON q.currency = COALESCE(c.currency, p.currency)

@@ -65,36 +65,19 @@ WITH states AS (
     s.valid_from,
     s.status,
     s.stage,
-    LAG(
-      CASE
-        WHEN s.status = 'open'
-        THEN s.stage
-        ELSE CONCAT('=', COALESCE(s.status, ''))
-      END
-    ) OVER w AS key_before,
-    CASE
-      WHEN s.status = 'open'
-      THEN s.stage
-      ELSE CONCAT('=', COALESCE(s.status, ''))
-    END AS this_key,
-    ROW_NUMBER() OVER w AS step_no
+    CASE s.status WHEN 'open' THEN s.stage WHEN 'won' THEN '=won' ELSE '=lost' END AS this_key
   FROM states AS s
   JOIN chosen AS c
     ON c.opportunity_id = s.opportunity_id
-  WINDOW w AS (PARTITION BY s.opportunity_id ORDER BY s.valid_from NULLS LAST)
-), visits AS (
+), compared AS (
   SELECT
     deal_no,
+    valid_from,
     status,
     stage,
-    valid_from AS entered_at,
-    LEAD(valid_from) OVER v AS left_at,
-    LEAD(status) OVER v AS next_status,
-    LEAD(stage) OVER v AS next_stage
+    this_key,
+    LAG(this_key) OVER (PARTITION BY deal_no ORDER BY valid_from NULLS LAST) AS key_before
   FROM steps
-  WHERE
-    step_no = 1 OR key_before <> this_key
-  WINDOW v AS (PARTITION BY deal_no ORDER BY valid_from NULLS LAST)
 ), wanted /* Whose the open deals and the deals born lately are on that day: by revenue splits, else the owner's. */ AS (
   SELECT
     c.deal_no,
