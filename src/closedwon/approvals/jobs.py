@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from closedwon.approvals.actions.clock import tick
+from closedwon.approvals.actions.sending import send_due
 from closedwon.jobs.registry import Every, job
 
 
@@ -13,3 +14,10 @@ def tick_job(job_: Any) -> dict[str, Any]:
     """Run the clock once."""
     del job_
     return tick()
+
+
+@job("approvals.send", title="Send what approvals have to say", roles=("admin", "sales-ops"), schedule=Every(minutes=1))
+def send_job(job_: Any) -> dict[str, Any]:
+    """Send the mails, Slack messages and webhooks that are due."""
+    del job_
+    return send_due()

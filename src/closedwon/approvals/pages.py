@@ -8,16 +8,19 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import include, path, reverse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from closedwon.approvals.actions import deciding, links, looking, standing, submitting
+from closedwon.approvals.actions import deciding, links, looking, slack, standing, submitting
 from closedwon.approvals.actions.common import policies
 from closedwon.approvals.actions.people import names, people, person_of
 from closedwon.approvals.actions.subjects import subject_of
-from closedwon.base.errors import ClosedwonError, Invalid
+from closedwon.base.errors import ClosedwonError, Invalid, Refused
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
 from closedwon.ui.parts import Event
@@ -404,7 +407,24 @@ def link_decide(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("approvals:one", number=made.request_id)
 
 
+@csrf_exempt
+@login_not_required
+@require_POST
+def slack_button(request: HttpRequest) -> HttpResponse:
+    """A button pressed in Slack; its signature stands for the sign-in, and the person's own rights decide."""
+    if len(request.body) > 100_000:
+        return JsonResponse({"text": "That is too long."}, status=413)
+    try:
+        slack.verify(
+            request.headers.get("X-Slack-Request-Timestamp", ""), request.headers.get("X-Slack-Signature", ""), request.body, timezone.now()
+        )
+    except Refused as error:
+        return JsonResponse({"text": str(error)}, status=403)
+    return JsonResponse({"text": slack.press(request.body), "replace_original": False})
+
+
 routes = [
+    path("slack/", slack_button, name="slack"),
     path("", inbox, name="inbox"),
     path("bulk/", bulk, name="bulk"),
     path("all/", every, name="every"),

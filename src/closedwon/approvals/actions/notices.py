@@ -24,6 +24,11 @@ def tell_outcome(request: Request) -> None:
                 f"outcome:{request.pk}:{request.number}:{request.state}:{person}",
                 {"what": request.state, "request": request.pk},
             )
+    tell_systems(request)
+
+
+def tell_systems(request: Request) -> None:
+    """Queue the event of a decided request for webhooks."""
     payload = {"what": request.state, "request": request.pk, "version": request.number}
     queue("webhook", "", f"event:{request.pk}:{request.number}:{request.state}", payload)
 

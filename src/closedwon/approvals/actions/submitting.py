@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from closedwon.approvals.actions.common import approvals, condition_met, locked, need, open_ready, policies, settle, today
-from closedwon.approvals.actions.notices import tell_asked, tell_outcome
+from closedwon.approvals.actions.notices import tell_asked, tell_outcome, tell_systems
 from closedwon.approvals.actions.people import people, person_of
 from closedwon.approvals.actions.subjects import subject_of
 from closedwon.approvals.models import Ask, Rebind, Request, Step, Version
@@ -234,6 +234,7 @@ def _go_on(request: Request, version: Version, made: Preview, at: datetime) -> N
         request.state, request.auto_reason, request.closed_at = "approved", made.reason[:500], at
         request.save()
         subject_of(request.kind).changed(request)
+        tell_systems(request)
         return
     opened = open_ready(request, version, at)
     settle(request, version, at)

@@ -17,6 +17,7 @@ from closedwon.people.models import Identity, IdentityConflict, User
 KINDS = {
     "employee_no": "Employee number",
     "crm_user": "CRM user",
+    "slack": "Slack user",
     "payee": "Payee",
     "subject": "Sign-on subject",
 }
