@@ -17,7 +17,7 @@ from closedwon.workspace.settings import VARIABLE
 
 PURE = ("formula", "generate", "approvals")
 """Rooms whose commands need no workspace and no database."""
-FIELDS = ("facts", "audit", "people", "jobs", "policies", "crm", "forecast")
+FIELDS = ("facts", "audit", "people", "jobs", "policies", "crm", "deals", "forecast")
 
 MANY = 50
 """Problems that are printed before the rest is only counted."""
