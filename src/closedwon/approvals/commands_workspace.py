@@ -13,6 +13,7 @@ import typer
 from closedwon.base.errors import Invalid
 
 Number = Annotated[int, typer.Argument(help="The number of the request.")]
+Order = Annotated[int, typer.Argument(help="The place of the step in the request, from 1.")]
 Form = Annotated[str, typer.Option("--format", help="table or json.")]
 Words = Annotated[str, typer.Option("--comment", help="What you say to it.")]
 
@@ -75,7 +76,12 @@ def submit(
     _say(run(_content(request), by=by, key=key, note=note), form, by)
 
 
-def revise(number: Number, request: Annotated[Path, typer.Argument(metavar="REQUEST.json")], note: str = "", form: Form = "table") -> None:
+def revise(
+    number: Number,
+    request: Annotated[Path, typer.Argument(metavar="REQUEST.json", help="The request as it is to be.")],
+    note: Annotated[str, typer.Option("--note", help="What you say to it.")] = "",
+    form: Form = "table",
+) -> None:
     """Submit a new version; approvals hold where nothing that their approver looks at is worse."""
     by = _start()
     from closedwon.approvals.actions.submitting import revise as run
@@ -115,7 +121,7 @@ def decide(
     _say(need(number, by=by), form, by)
 
 
-def recall(number: Number, reason: Annotated[str, typer.Option("--reason")] = "", form: Form = "table") -> None:
+def recall(number: Number, reason: Annotated[str, typer.Option("--reason", help="Why.")] = "", form: Form = "table") -> None:
     """Take a request back."""
     by = _start()
     from closedwon.approvals.actions.submitting import recall as run
@@ -123,7 +129,7 @@ def recall(number: Number, reason: Annotated[str, typer.Option("--reason")] = ""
     _say(run(number, by=by, reason=reason), form, by)
 
 
-def comment(number: Number, text: str) -> None:
+def comment(number: Number, text: Annotated[str, typer.Argument(help="Your words.")]) -> None:
     """Say something on a request."""
     by = _start()
     from closedwon.approvals.actions.deciding import comment as run
@@ -132,7 +138,9 @@ def comment(number: Number, text: str) -> None:
     typer.echo("Said.")
 
 
-def override(number: Number, step: int, reason: str, form: Form = "table") -> None:
+def override(
+    number: Number, step: Order, reason: Annotated[str, typer.Argument(help="Why this step is not needed.")], form: Form = "table"
+) -> None:
     """Stand in for a step with a reason; for executives."""
     by = _start()
     from closedwon.approvals.actions.common import need
@@ -142,7 +150,7 @@ def override(number: Number, step: int, reason: str, form: Form = "table") -> No
     _say(need(number, by=by), form, by)
 
 
-def take(number: Number, step: int) -> None:
+def take(number: Number, step: Order) -> None:
     """Take a step of several possible approvers on oneself."""
     by = _start()
     from closedwon.approvals.actions.deciding import take as run
@@ -151,7 +159,12 @@ def take(number: Number, step: int) -> None:
     typer.echo("Taken.")
 
 
-def meet(number: Number, decision: int, note: Annotated[str, typer.Option("--note")] = "", form: Form = "table") -> None:
+def meet(
+    number: Number,
+    decision: Annotated[int, typer.Argument(help="The number of the decision that set the condition.")],
+    note: Annotated[str, typer.Option("--note", help="What you say to it.")] = "",
+    form: Form = "table",
+) -> None:
     """Say that a condition is met."""
     by = _start()
     from closedwon.approvals.actions.common import need
@@ -269,7 +282,7 @@ def delegate(
     kind: Annotated[list[str] | None, typer.Option("--kind", help="Only requests of this kind; may be given several times.")] = None,
     limit: Annotated[str, typer.Option("--limit", help="Only up to this amount.")] = "",
     giver: Annotated[str, typer.Option("--for", help="Sales ops: in whose place.")] = "",
-    reason: Annotated[str, typer.Option("--reason")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
 ) -> None:
     """Let somebody decide in one's place; never in a loop, and never for what that person submitted."""
     by = _start()
@@ -279,7 +292,7 @@ def delegate(
     typer.echo(f"{made.pk}: {made.giver} to {made.taker}, from {since} to {until}")
 
 
-def undelegate(number: int) -> None:
+def undelegate(number: Annotated[int, typer.Argument(help="The number of the delegation.")]) -> None:
     """End a delegation."""
     by = _start()
     from closedwon.approvals.actions.standing import end_delegation
@@ -297,7 +310,7 @@ def away(since: From, until: To, person: Annotated[str, typer.Option("--for", he
     typer.echo(f"{made.pk}: {made.person} is away from {since} to {until}")
 
 
-def back(number: int) -> None:
+def back(number: Annotated[int, typer.Argument(help="The number of the absence.")]) -> None:
     """Note that somebody is back."""
     by = _start()
     from closedwon.approvals.actions.standing import end_absence
@@ -330,7 +343,11 @@ def inbox(form: Form = "table") -> None:
         typer.echo("Nothing waits for you.")
 
 
-def list_(state: str = "", kind: str = "", form: Form = "table") -> None:
+def list_(
+    state: Annotated[str, typer.Option("--state", help="pending, approved, conditional, rejected or recalled.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="The kind of request, such as deal.")] = "",
+    form: Form = "table",
+) -> None:
     """The requests that one may see, newest first."""
     by = _start()
     from closedwon.approvals.actions.looking import requests
@@ -368,11 +385,11 @@ def holders() -> None:
 
 
 def grant(
-    role: str,
+    role: Annotated[str, typer.Argument(help="A role of the approval policies, such as deal-desk.")],
     person: Annotated[str, typer.Argument(help="An id or a mail address.")],
-    region: Annotated[str, typer.Option("--region")] = "",
+    region: Annotated[str, typer.Option("--region", help="Only for this region; default: every one.")] = "",
     limit: Annotated[str, typer.Option("--limit", help="Up to which amount the person approves alone.")] = "",
-    reason: Annotated[str, typer.Option("--reason")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
 ) -> None:
     """Make somebody a holder of an approver role."""
     by = _start()
@@ -382,7 +399,7 @@ def grant(
     typer.echo(f"{made.pk}: {made.person} holds {made.role}")
 
 
-def ungrant(number: int) -> None:
+def ungrant(number: Annotated[int, typer.Argument(help="The number of the holding.")]) -> None:
     """Take an approver role from somebody."""
     by = _start()
     from closedwon.approvals.actions.standing import end_holder

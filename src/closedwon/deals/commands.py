@@ -69,7 +69,7 @@ def preview(number: Number) -> None:
 
 
 @deals.command("submit")
-def submit(number: Number, note: Annotated[str, typer.Option("--note")] = "") -> None:
+def submit(number: Number, note: Annotated[str, typer.Option("--note", help="What you say to those who decide.")] = "") -> None:
     """Submit the draft: a first version, or the next one."""
     by = _start()
     from closedwon.deals.actions import requests
@@ -120,7 +120,12 @@ def cases(state: Annotated[str, typer.Option("--state", help="open, waiting or s
 
 
 @deals.command("ask")
-def ask(kind: str, title: str, text: str, deal: Annotated[str, typer.Option("--deal", help="The id of the deal.")] = "") -> None:
+def ask(
+    kind: Annotated[str, typer.Argument(help="The kind of case, such as terms.")],
+    title: Annotated[str, typer.Argument(help="The question in a line.")],
+    text: Annotated[str, typer.Argument(help="The question.")],
+    deal: Annotated[str, typer.Option("--deal", help="The id of the deal.")] = "",
+) -> None:
     """Ask the deal desk."""
     by = _start()
     from closedwon.deals.actions import desk
@@ -130,10 +135,10 @@ def ask(kind: str, title: str, text: str, deal: Annotated[str, typer.Option("--d
 
 @deals.command("answer")
 def answer(
-    number: int,
-    text: str,
-    solved: Annotated[bool, typer.Option("--solved")] = False,
-    internal: Annotated[bool, typer.Option("--internal")] = False,
+    number: Annotated[int, typer.Argument(help="The number of the case.")],
+    text: Annotated[str, typer.Argument(help="What you say.")],
+    solved: Annotated[bool, typer.Option("--solved", help="It is solved by this.")] = False,
+    internal: Annotated[bool, typer.Option("--internal", help="For the desk alone.")] = False,
 ) -> None:
     """Answer a case."""
     by = _start()
