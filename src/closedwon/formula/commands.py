@@ -112,7 +112,10 @@ def sql(
 ) -> None:
     """Compile a formula to a SELECT that gives `value` and `error` for every row of a table."""
     formula = sound(compile(text, read_types(types) or {}))
-    typer.echo(formula.sql(dialect, blank=blank, source=source, keep=tuple(keep or ())))
+    try:
+        typer.echo(formula.sql(dialect, blank=blank, source=source, keep=tuple(keep or ())))
+    except BadFormula as refused:  # its message has the place and the caret already
+        raise BadFormula(refused.message) from refused
 
 
 @formula_app.command()
