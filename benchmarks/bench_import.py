@@ -50,7 +50,7 @@ def main() -> None:
     if chosen.write:
         text = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(
-            re.sub(r"(<!-- bench -->\n).*?(<!-- /bench -->)", lambda m: m[1] + table + m[2], text, flags=re.S), encoding="utf-8"
+            re.sub(r"(<!-- bench -->\n).*?(<!-- /bench -->)", lambda m: m[1] + table + m[2], text, flags=re.DOTALL), encoding="utf-8"
         )
 
 

@@ -50,7 +50,10 @@ ENVIRONMENT = {
         "The mail server, as `smtp://user:password@host:587?tls=1`. Without it mail is printed where the site runs.",
     ),
     "CLOSEDWON_SLACK_TOKEN": ("run", "The bot token with which approvals are told in Slack; without it they are not."),
-    "CLOSEDWON_SLACK_SIGNING_SECRET": ("run", "The secret that proves that a button was pressed in Slack; without it every button is refused."),
+    "CLOSEDWON_SLACK_SIGNING_SECRET": (
+        "run",
+        "The secret that proves that a button was pressed in Slack; without it every button is refused.",
+    ),
     "CLOSEDWON_WEBHOOK_URL": ("run", "The https address that is told of every decided request."),
     "CLOSEDWON_WEBHOOK_SECRET": ("run", "The secret that signs what the webhook is told."),
     "CLOSEDWON_EMAIL_FROM": ("run", "The sender of mail."),
