@@ -52,6 +52,18 @@ def facts(united: United, request: Request) -> Facts:
     return Facts(values, tuple(problems), tuple(warnings))
 
 
+def changed(united: United, known: Facts, name: str, value: Any) -> Facts:
+    """The values with one field at another value, and what is computed from it computed anew; `value` is typed and in the policy's currency."""
+    values = {**known.values, name: value}
+    problems: list[Problem] = []
+    moved = {name}
+    for computed, formula in united.computes:
+        if moved & set(formula.fields):
+            values[computed] = _rounded(_computed(computed, formula, values, problems), united.types[computed])
+            moved.add(computed)
+    return Facts(values, tuple(problems), known.warnings)
+
+
 def _value(value: Any, kind: Type, name: str) -> Any:
     """A value of the outside as exact Python."""
     if kind.kind == "percent" and value not in (None, "") and not (isinstance(value, str) and value.strip().endswith("%")):

@@ -6,13 +6,12 @@ so what a hint says is what would happen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from closedwon.approvals.rules.facts import Values, facts, shown
+from closedwon.approvals.rules.facts import Values, changed, facts, shown
 from closedwon.approvals.rules.preview import preview
 from closedwon.approvals.rules.united import Tested, United
 from closedwon.approvals.rules.values import Approved, Hint, People, Preview, Request
@@ -35,16 +34,17 @@ def hints(
     asked = _asked(now)
     if not asked or now.problems:
         return ()
-    values = facts(united, request).values
+    known = facts(united, request)
+    values = known.values
     found: list[Hint] = []
     tried = 0
     for tested in _fields(united, now):
         best: set[str] = set()
-        for changed, after, lines in list(_changes(united, tested, request, values))[:EACH]:
+        for name, value, after, lines in list(_changes(united, tested, values))[:EACH]:
             if tried >= MOST:
                 return tuple(found)
             tried += 1
-            then = preview(united, changed, people, at, approved, explain=False)
+            then = preview(united, request, people, at, approved, explain=False, known=changed(united, known, name, value))
             removed, added = asked - _asked(then), _asked(then) - asked
             if then.outcome not in ("needs-approval", "approved") or not _lighter(united, removed, added) or removed <= best:
                 continue
@@ -88,25 +88,27 @@ def _used(formula: Formula) -> set[str]:
     return used(formula)
 
 
-def _changes(united: United, tested: Tested, request: Request, values: Values) -> Iterator[tuple[Request, Any, tuple[str, ...]]]:
-    """Requests with this field changed for the better, the nearest change first: the request, the new value, the lines that it touches."""
+def _changes(united: United, tested: Tested, values: Values) -> Iterator[tuple[str, Any, Any, tuple[str, ...]]]:
+    """Changes of this field for the better, the nearest first: which value changes, to what, the value told of, the lines that it touches."""
     rows, _, part = tested.name.rpartition(".")
     in_lines = bool(rows) and united.types.get(rows) is not None and united.types[rows].kind == "rows"
+    marks = _marks(united, tested.name) | _marks_behind(united, tested.name)
     if not in_lines:
-        for after in _better(tested, values.get(tested.name), _marks(united, tested.name) | _marks_behind(united, tested.name)):
-            yield replace(request, fields=_with(request.fields, tested.name, _text(after, tested.type))), after, ()
+        yield from ((tested.name, after, after, ()) for after in _better(tested, values.get(tested.name), marks))
         return
     lines = [row for row in values.get(rows) or [] if row.get(part) is not None]
     if not lines or not all(row["id"] for row in lines) or isinstance(tested.worse, tuple) or tested.worse == "change":
         return
-    worst = max(row[part] for row in lines) if tested.worse == "higher" else min(row[part] for row in lines)
-    for after in _better(tested, worst, _marks(united, tested.name) | _marks_behind(united, tested.name)):
-        touched = tuple(row["id"] for row in lines if (row[part] > after if tested.worse == "higher" else row[part] < after))
-        given = _get(request.fields, rows)
-        if not isinstance(given, list):
-            return
-        changed = [{**row, part: _text(after, tested.type)} if str(row.get("id")) in touched else row for row in given]
-        yield replace(request, fields=_with(request.fields, rows, changed)), after, touched
+    higher = tested.worse == "higher"
+    worst = max(row[part] for row in lines) if higher else min(row[part] for row in lines)
+    for after in _better(tested, worst, marks):
+        touched = frozenset(row["id"] for row in lines if (row[part] > after if higher else row[part] < after))
+        yield (
+            rows,
+            [{**row, part: after} if row["id"] in touched else row for row in values[rows]],
+            after,
+            tuple(row["id"] for row in lines if row["id"] in touched),
+        )
 
 
 def _better(tested: Tested, now: Any, marks: set[Any]) -> list[Any]:
@@ -178,24 +180,6 @@ def _literal(node: Node) -> Any:
     if node.op in ("cast", "as") and len(node.args) == 1:
         return _literal(node.args[0])
     return None
-
-
-def _get(fields: Mapping[str, Any], name: str) -> Any:
-    at: Any = fields
-    for part in name.split("."):
-        at = next((value for key, value in at.items() if key.casefold() == part.casefold()), None) if isinstance(at, Mapping) else None
-    return at
-
-
-def _with(fields: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
-    """The fields with one of them changed; a dotted name is a nested one."""
-    first, _, rest = name.partition(".")
-    key = next((key for key in fields if key.casefold() == first.casefold()), first)
-    if not rest:
-        dotted = next((key for key in fields if key.casefold() == name.casefold()), key)
-        return {**fields, dotted: value}
-    inner = fields.get(key)
-    return {**fields, key: _with(inner if isinstance(inner, Mapping) else {}, rest, value)}
 
 
 def _text(value: Any, kind: Type) -> Any:

@@ -18,14 +18,22 @@ ADHOC = Role.model_validate({"name": "adhoc", "title": "Asked in addition"})
 
 
 def preview(
-    united: United, request: Request, people: People, at: datetime, approved: Sequence[Approved] = (), *, explain: bool = True
+    united: United,
+    request: Request,
+    people: People,
+    at: datetime,
+    approved: Sequence[Approved] = (),
+    *,
+    explain: bool = True,
+    known: Facts | None = None,
 ) -> Preview:
     """What the request needs at an instant, given what was really approved before (the latest approval of each person counts).
 
     The outcome is `approved` where nobody is needed or every step is inherited, `needs-approval`, `incomplete` where explanations are missing
-    or a value cannot be read, `forbidden` where a rule refuses it. Steps are told in every case, as far as they can be known.
+    or a value cannot be read, `forbidden` where a rule refuses it. Steps are told in every case, as far as they can be known. `known` are the
+    request's values where the caller has them already.
     """
-    return _Previewing(united, request, people, at if at.tzinfo else at.replace(tzinfo=UTC), tuple(approved), explain).whole()
+    return _Previewing(united, request, people, at if at.tzinfo else at.replace(tzinfo=UTC), tuple(approved), explain, known).whole()
 
 
 @dataclass
@@ -36,6 +44,7 @@ class _Previewing:
     at: datetime
     approved: tuple[Approved, ...]
     explain: bool
+    known: Facts | None = None
 
     def whole(self) -> Preview:
         if self.united.is_empty:
@@ -48,21 +57,29 @@ class _Previewing:
             return Preview(
                 "incomplete", "The policies have mistakes.", self.request.content_hash, problems=wrong, policies=self._policies()
             )
-        known = facts(self.united, self.request)
+        known = self.known or facts(self.united, self.request)
         spoken = speak(self.united, known.values, explain=self.explain)
         problems = [*known.problems, *spoken.problems]
         reasons = self._reasons(spoken)
         steps = self._steps(reasons, known, problems)
         outcome, reason = self._outcome(spoken, steps, problems, known)
-        values = {
-            name: show(self.united, name, value)
-            for name, value in known.values.items()
-            if name in self.united.types and value not in (None, "")
-        }
+        values = (
+            {}
+            if self.known is not None
+            else {
+                name: show(self.united, name, value)
+                for name, value in known.values.items()
+                if name in self.united.types and value not in (None, "")
+            }
+        )
         return Preview(
-            outcome, reason, self.request.content_hash, steps, (), tuple(problems), known.warnings, self._policies(), spoken.explanation, values,
+            outcome, reason, self._hash(), steps, (), tuple(problems), known.warnings, self._policies(), spoken.explanation, values,
             tuple(name for name, _ in spoken.missing),
         )  # fmt: skip
+
+    def _hash(self) -> str:
+        """The hash of the content; a trial with values of its own needs none."""
+        return "" if self.known is not None else self.request.content_hash
 
     def _policies(self) -> tuple[dict[str, str], ...]:
         return tuple(
