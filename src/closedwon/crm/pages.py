@@ -12,6 +12,7 @@ from django.urls import include, path
 from django.views.decorators.http import require_GET
 
 from closedwon.crm import actions, importing
+from closedwon.crm.beside import cards
 from closedwon.crm.refused import sees_cells
 from closedwon.facts.releases import latest, source
 from closedwon.people.acting import web_actor
@@ -157,6 +158,7 @@ def deal(request: HttpRequest, deal_id: str) -> HttpResponse:
         Tile.money("TCV", record.get("tcv_minor"), currency, small=f"{record['term_months']} months" if record.get("term_months") else ""),
     ]
     context = {"deal": made, "tiles": tiles, "events": _events(made), "view": view, "title": made["name"], "currency": currency}
+    context["beside"] = cards(by, deal_id)
     context["may_ask"] = not by.has("auditor") and by.has(*ASKS)
     return render(request, "crm/deal.html", context)
 

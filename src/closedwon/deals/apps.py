@@ -47,5 +47,9 @@ class DealsConfig(AppConfig):
                 "default/deal-desk.toml",
             )
         )
+        from closedwon.crm import beside
+        from closedwon.deals.home import beside_deal
+
+        beside.register(beside_deal)
         register_subject(Subject("deal", "Deal", visible=seen_by))
         register_subject(Subject("order", "Booking", visible=seen_by))

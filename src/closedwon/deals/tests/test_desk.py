@@ -125,3 +125,13 @@ def test_the_pages_open_and_the_form_previews(company: None) -> None:
     assert rep.get("/deals/desk/measures/").status_code == 403
     chosen: Any = boss.get(f"/deals/desk/{made.pk}/?template=Works without sign-off")
     assert b"These terms need nobody" in chosen.content
+
+
+def test_a_deal_shows_its_requests_to_those_who_may_see_them(company: None) -> None:
+    made = written()
+    requests.submit(made.pk, by=REP)
+    page = login("rep", "rep").get("/pipeline/deals/D1").content.decode()
+    assert "Sign-off" in page
+    assert f"/deals/requests/{made.pk}/" in page
+    assert "Ask for sign-off" in page
+    assert login("mate", "rep").get("/pipeline/deals/D1").status_code == 404
