@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -114,9 +115,10 @@ def login(page: Any, site: Site, role: str) -> None:
 
 
 def shot(page: Any, name: str, theme: str, size: str, *, height: int = 1500) -> Path:
-    """Keep a picture as docs/screenshots/<name>-<theme>-<size>.png: the page's top, or all of a shorter page."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    target = PICTURES / f"{name}-{theme}-{size}.png"
+    """Take a picture of the page's top, or all of a shorter page; CLOSEDWON_UPDATE_SCREENSHOTS=1 keeps it as docs/screenshots/<name>-<theme>-<size>.png."""
+    folder = PICTURES if os.environ.get("CLOSEDWON_UPDATE_SCREENSHOTS") == "1" else Path(tempfile.gettempdir()) / "closedwon-screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{name}-{theme}-{size}.png"
     page.add_style_tag(content=".cw-tabs{position:absolute!important;visibility:hidden}.cw-page{padding-bottom:24px!important}")
     whole = page.evaluate("document.documentElement.scrollHeight")
     clip = {"x": 0, "y": 0, "width": SIZES[size]["width"], "height": min(whole, height)}

@@ -12,20 +12,24 @@ import pyarrow as pa
 from django.core.cache import cache
 
 from closedwon.base.errors import Invalid, NotFound
+from closedwon.base.money import PPB, digits
 from closedwon.base.tables import Column
 from closedwon.crm.policy import PipelinePolicy
 from closedwon.facts.engine import query_rows
 from closedwon.facts.models import Release
 from closedwon.facts.releases import latest, source
 from closedwon.people.actor import Actor
+from closedwon.people.facts import facts_rows
 from closedwon.people.visibility import closing_cutoff, closing_day, scope, visible_deals
 from closedwon.policies.actions import applied
 from closedwon.workspace import current
 
 PAGE = 50
 MOST = 10_000
+MOST_DIGITS = 4
+"""The most decimals that a currency has."""
 SORTS = {
-    "name": "lower(d.name)", "account": "lower(a.name)", "owner": "lower(u.name)", "stage": "s.place", "amount": "amount_minor",
+    "name": "lower(d.name)", "account": "lower(a.name)", "owner": "lower(u.name)", "stage": "s.place", "amount": "worth__",
     "close_date": "d.close_date", "created_at": "d.created_at", "order_type": "d.order_type", "category": "category",
 }  # fmt: skip
 """What a list can be sorted by, and the SQL of it."""
@@ -190,11 +194,15 @@ def deals(
     select = SELECT.replace("d.next_step", f"d.next_step, s.place{cells}")
     join = "LEFT JOIN opportunities o ON o.id = d.opportunity_id" if custom else ""
     seen = f"{select} {join} WHERE d.valid_from < {at} AND d.valid_until >= {at} AND NOT d.is_deleted AND {allowed}"
-    base = f"SELECT * FROM ({seen}) WHERE {' AND '.join(outer) or 'TRUE'}"
+    base = (
+        f"SELECT seen__.*, CAST(seen__.amount_minor AS HUGEINT) * COALESCE(worth.weight, 1) AS worth__ FROM ({seen}) AS seen__ "
+        f"LEFT JOIN (SELECT currency AS code__, weight FROM worth) AS worth ON worth.code__ = seen__.currency WHERE {' AND '.join(outer) or 'TRUE'}"
+    )
+    inputs["worth"] = _worth(closing_day(cutoff), release)
     order = SORTS[query.sort].replace("d.", "").replace("a.name", "account").replace("u.name", "owner").replace("s.place", "place")
     way = "DESC" if query.descending else "ASC"
     rows = query_rows(
-        f"WITH found AS ({base}) SELECT *, COUNT(*) OVER () AS total, SUM(amount_minor) OVER () AS sum__, "
+        f"WITH found AS ({base}) SELECT * EXCLUDE (worth__), COUNT(*) OVER () AS total, SUM(amount_minor) OVER () AS sum__, "
         f"MIN(currency) OVER () = MAX(currency) OVER () AS same__ FROM found ORDER BY {order} {way} NULLS LAST, id "
         f"LIMIT {query.size} OFFSET {(query.page - 1) * query.size}",
         inputs,
@@ -208,6 +216,20 @@ def deals(
         query.size,
         amount,
         _choices(seen, choices, inputs, (release.pk if release else 0, by.name, as_of, org)),
+    )
+
+
+def _worth(day: date, release: Release | None) -> pa.Table:
+    """What a minor unit of each currency weighs in the company's, by the plan rate of a day: for sorting alone, so that currencies compare."""
+    target = current().settings.currency
+    rows = {target: PPB * 10 ** (MOST_DIGITS - digits(target))}
+    for row in facts_rows("exchange_rates", release=release):
+        holds = row["since"] <= day and (row["until"] is None or day < row["until"])
+        if str(row["kind"]).startswith("plan") and row["to_currency"] == target and holds:
+            rows[row["currency"]] = int(row["rate_ppb"]) * 10 ** (MOST_DIGITS - digits(row["currency"]))
+    return _arrow(
+        [{"currency": code, "weight": weight} for code, weight in sorted(rows.items())],
+        (Column("currency", "text"), Column("weight", "int")),
     )
 
 

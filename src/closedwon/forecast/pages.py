@@ -190,7 +190,7 @@ def _tree(request: HttpRequest, view: View, made: Board, mode: str, machine: Mac
         *(money(name, label, phone="line" if name != "best_case" else "hide") for name, label in showing.STEPS.items()),
         Col("gap", "Gap", "money", currency=unit, places=0, phone="hide", hint="Quota less closed, commit and most likely"),
         Col("coverage", "Cover", "ratio", phone="hide", hint="Open deals of the period over the quota"),
-        Col("week", "Week", "change", currency=unit, phone="line", hint="Change of closed, commit and most likely in a week"),
+        Col("week", "Week", "change", currency=unit, places=0, phone="line", hint="Change of closed, commit and most likely in a week"),
         _machine_column(request, view, money, unit, machine),
         money("pipeline", "Pipeline"),
         Col("rest", "Cover of rest", "ratio", phone="hide", hint="Open deals of the period over what is left of the quota after closed"),
