@@ -216,3 +216,23 @@ def test_renamed_field_and_odd_characters(company, deal, show):
     assert "primary use case" in page
     for one in company.where("odd characters"):
         assert company.one("opportunities", one)["name"] in show(f"/pipeline/deals/{one}")
+
+
+@pytest.mark.parametrize(
+    ("situation", "says"),
+    [
+        ("parental leave", "Parental leave"),
+        ("leaver who owes a draw", "Left"),
+        ("rehire", "to now"),
+        ("interim leader with two seats", "interim"),
+    ],
+)
+def test_people_have_a_page_of_their_time_in_the_company(company, show, situation, says):
+    person = company.where(situation)[0]
+    page = show(f"/people/{person}/")
+    assert company.one("users", person)["name"] in page
+    assert says in page
+    if situation == "rehire":
+        stays = [row for row in company.rows("position_holders") if row["user_id"] == person]
+        assert len(stays) == 2
+        assert all(f"{row['since'].year}" in page for row in stays)

@@ -5,6 +5,7 @@ from django.apps import AppConfig
 from closedwon.ui.nav import NavItem
 
 KEEPERS = frozenset({"admin", "sales-ops", "auditor"})
+READERS = frozenset({"admin", "sales-ops", "executive", "manager", "auditor", "finance", "enablement"})
 DECIDERS = frozenset({"admin", "sales-ops", "executive", "manager", "auditor"})
 
 
@@ -16,6 +17,7 @@ class PeopleConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     nav = [
         NavItem("Admin", "People", "people:people", KEEPERS, 10, words="users roles grants invite"),
+        NavItem("Plan", "People and seats", "people:staff", READERS, 10, words="who works here seats leave history"),
         NavItem("Admin", "Identity map", "people:identities", KEEPERS | {"comp-admin"}, 20, words="employee number payee crm user"),
         NavItem("Admin", "Seats", "people:seats", DECIDERS, 30, words="hierarchy holders corrections re-org"),
     ]

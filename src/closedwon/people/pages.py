@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from closedwon.base.errors import ClosedwonError, Invalid
 from closedwon.people import actions
 from closedwon.people.acting import GRANTS, web_actor
+from closedwon.people.actions import stories
 from closedwon.people.actions.identities import KINDS
 from closedwon.people.actor import ROLES
 from closedwon.people.models import SeatCorrection, User
@@ -270,6 +271,38 @@ def tokens(request: HttpRequest) -> HttpResponse:
     return response
 
 
+STAFF = (
+    Col("name", "Name", href=lambda row: reverse("people:story", args=[row["id"]]), phone="title"),
+    Col("state", "State", "status", filter=True, tone=lambda row: {"here": "good", "left": ""}.get(row["state"], "warn")),
+    Col("role", "Role", filter=True),
+    Col("seats", "Seats"),
+    Col("segment", "Segment", filter=True),
+    Col("region", "Region", filter=True),
+    Col("hire_date", "Began", "date"),
+    Col("end_date", "Left", "date", hidden=True),
+    Col("id", "Id", hidden=True),
+)
+
+
+@require_GET
+def staff(request: HttpRequest) -> HttpResponse:
+    """Everybody whom the person may read about, and the seats held today."""
+    rows = stories.people_seen(by=web_actor(request))
+    table = DataTable(
+        request, "people:staff", STAFF, rows, title="People", sort="name", name="staff",
+        empty=("Nobody yet", "People come with the import: a table of users, and of seats if there is one."),
+    )  # fmt: skip
+    return table.answer() or render(request, "people/staff.html", {"table": table})
+
+
+@require_GET
+def story(request: HttpRequest, person_id: str) -> HttpResponse:
+    """One person's time in the company."""
+    found = stories.story(person_id, by=web_actor(request))
+    tone = {"here": "good", "left": ""}.get(found["state"], "warn")
+    return render(request, "people/story.html", {**found, "tone": tone})
+
+
 urlpatterns = [
     path(
         "",
@@ -278,6 +311,8 @@ urlpatterns = [
                 [
                     path("admin/people/", people, name="people"),
                     path("admin/people/add/", add, name="add"),
+                    path("people/", staff, name="staff"),
+                    path("people/<str:person_id>/", story, name="story"),
                     path("admin/people/identities/", identities, name="identities"),
                     path("admin/people/identities/<slug:verb>/", change_identities, name="change-identities"),
                     path("admin/people/seats/", seats, name="seats"),
