@@ -72,6 +72,7 @@ ENVIRONMENT = {
     "CLOSEDWON_TEST_DATA": ("develop", "The folder of data sets that tests may use."),
     "CLOSEDWON_TEST_DATABASE_URL": ("develop", "The PostgreSQL that tests run on."),
     "CLOSEDWON_REQUIRE": ("develop", "Parts that tests may not leave out: `browser postgres spark data`."),
+    "CLOSEDWON_UPDATE_SCREENSHOTS": ("develop", "`1` keeps the pictures that the browser tests take as `docs/screenshots`."),
     "CLOSEDWON_UPDATE_SNAPSHOTS": ("develop", "`1` lets tests write the committed Spark SQL anew."),
     "CLOSEDWON_BROWSER_DEMO": ("develop", "A demo folder that browser tests use instead of a new one."),
     "CLOSEDWON_FUZZ_SECONDS": ("develop", "How long formulas are fuzzed."),
