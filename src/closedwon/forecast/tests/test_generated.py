@@ -174,7 +174,7 @@ def test_groupings_add_up_and_other_types_count_other_deals(by):
 
 def test_flags_have_reasons_and_the_whale_is_on_the_list(by, folder):
     page = inspection(by=by, as_of=None)
-    raised = {flag.rule for row in page.rows for flag in row["flags"]}
+    raised = {flag.name for row in page.rows for flag in row["flags"]}
     assert {"past_close_date", "no_activity", "pushed", "no_next_step", "single_threaded"} <= raised
     assert all(flag.reason.endswith(".") for row in page.rows for flag in row["flags"])
     whale = next(
@@ -183,7 +183,7 @@ def test_flags_have_reasons_and_the_whale_is_on_the_list(by, folder):
         if row["situation"] == "whale_pushed_three_times" or "whale" in row["situation"]
     )
     shown = next(row for row in page.rows if row["opportunity_id"] == whale)
-    assert any(flag.rule == "pushed" and "3×" in flag.label for flag in shown["flags"])
+    assert any(flag.name == "pushed" and "3×" in flag.label for flag in shown["flags"])
     one = inspection(by=by, flag="pushed")
     assert 0 < one.count < page.count
 
