@@ -47,9 +47,13 @@ def frame(content: Mapping[str, Any], *, by: Actor) -> Asked:
         raise Refused("The machine submits nothing by itself.", mend="Name a submitter in the request, or act as a person with --as.")
     if submitter != me and not by.has(*ON_BEHALF):
         raise Refused("You may submit in your own name only.", mend="Sales ops and the deal desk can submit for others.")
+    if asked.owner and asked.owner != submitter and not by.has(*ON_BEHALF):
+        raise Refused(
+            "You may submit what you own only: the owner decides whose manager is asked.", mend="Begin on the deal, or ask the deal desk."
+        )
     currency = asked.currency or current().settings.currency
     return replace(
-        asked, submitter=submitter, owner=asked.owner or submitter, currency=currency, rates={**_rates(), **asked.rates}, submitted_at=None
+        asked, submitter=submitter, owner=asked.owner or submitter, currency=currency, rates={**asked.rates, **_rates()}, submitted_at=None
     )
 
 
@@ -133,7 +137,7 @@ def _revise(request_id: int, content: Mapping[str, Any], by: Actor, seen: int | 
             "kind": known.kind,
             "adhoc": _adhoc(known, content),
         },
-        by=_as_submitter(by, known),
+        by=_as_submitter(by),
     )
     at = timezone.now()
     made, used = _checked(asked, at, approvals(known))
@@ -180,9 +184,9 @@ def _adhoc(request: Request, content: Mapping[str, Any]) -> Any:
     return [*given, *(one for one in kept if one["person"] not in named)]
 
 
-def _as_submitter(by: Actor, request: Request) -> Actor:
-    """Whoever may change a request submits it in the submitter's name."""
-    return by if person_of(by) == request.submitter else replace(by, roles=by.roles | {"deal-desk"})
+def _as_submitter(by: Actor) -> Actor:
+    """Whoever may change a request submits it in the submitter's name, and for the owner whom it has."""
+    return replace(by, roles=by.roles | {"deal-desk"})
 
 
 def _may_change(request: Request, by: Actor) -> None:

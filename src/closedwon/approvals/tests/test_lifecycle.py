@@ -218,3 +218,11 @@ def test_recall_closes_and_a_new_version_goes_on(set_up: None) -> None:
 def test_messages_are_queued_once_for_each_person(set_up: None) -> None:
     submitting.submit(content(), by=REP)
     assert list(Outgoing.objects.filter(kind="mail").values_list("to", flat=True)) == ["boss"]
+
+
+def test_nobody_chooses_whose_manager_is_asked(set_up: None) -> None:
+    with pytest.raises(Refused, match="whose manager"):
+        submitting.submit({**content(), "owner": "vp"}, by=REP)
+    assert Request.objects.count() == 0
+    made = submitting.submit({**content(), "owner": "boss", "submitter": "rep"}, by=OPS)
+    assert [ask.person for ask in made.steps.first().asks.all()] == ["vp"]

@@ -197,8 +197,7 @@ def save(request_id: int, content: Mapping[str, Any], *, by: Actor, seen: str = 
 def preview(found: DealRequest, content: Mapping[str, Any], *, by: Actor) -> Preview:
     """What a draft would need, with what was approved before."""
     told = {**content, "submitter": (found.approval.submitter if found.approval else "") or person_of(by) or found.person_id}
-    acting = by if told["submitter"] == person_of(by) else _for(by)
-    return submitting.preview(told, by=acting, request_id=found.approval_id)
+    return submitting.preview(told, by=_for(by), request_id=found.approval_id)
 
 
 def _for(by: Actor) -> Actor:
@@ -213,16 +212,25 @@ def submit(request_id: int, *, by: Actor, note: str = "", key: str = "") -> Deal
     _may_write(found, by)
     need_deal(by, found.opportunity_id)
     _agree(found.content.get("fields", {}))
+    found.content = {**found.content, **_from_facts(found.opportunity_id, by=by)}
     if found.approval_id is None:
         content = {**found.content, "id": found.number}
-        approval = submitting.submit(content, by=by, key=key or f"deal-request:{found.pk}", subject_id=found.opportunity_id, note=note)
+        approval = submitting.submit(
+            content, by=_for(by), key=key or f"deal-request:{found.pk}", subject_id=found.opportunity_id, note=note
+        )
         with transaction.atomic():
             found = DealRequest.objects.select_for_update().get(pk=found.pk)
             found.approval = approval
             found.save()
     else:
-        submitting.revise(found.approval_id, {**found.content, "id": found.number}, by=by, note=note)
+        submitting.revise(found.approval_id, {**found.content, "id": found.number}, by=_for(by), note=note)
     return find(request_id, by=by)
+
+
+def _from_facts(opportunity_id: str, *, by: Actor) -> dict[str, Any]:
+    """Who owns and earns, how much and where: always what the facts say, whatever a draft says."""
+    known = prefill(opportunity_id, by=by)
+    return {name: known[name] for name in ("kind", "currency", "owner", "region", "earners", "amount")}
 
 
 def _agree(fields: Mapping[str, Any]) -> None:

@@ -152,3 +152,16 @@ def test_prices_and_discount_must_agree(company: None) -> None:
     with pytest.raises(Invalid, match="make a discount of 10%, not 30%"):
         requests.submit(made.pk, by=REP)
     assert DealRequest.objects.get().approval_id is None
+
+
+def test_a_draft_cannot_change_who_owns_and_what_it_is_worth(company: None) -> None:
+    made = written(payment_terms="Net 60")
+    requests.save(made.pk, {**made.content, "owner": "boss", "amount": "1", "earners": [], "kind": "order"}, by=REP)
+    found = requests.submit(made.pk, by=REP)
+    assert found.approval is not None
+    assert (found.approval.kind, found.approval.owner, found.approval.earners, f"{found.approval.amount:.2f}") == (
+        "deal",
+        "rep",
+        ["rep"],
+        "90000.00",
+    )
