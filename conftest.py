@@ -36,6 +36,18 @@ def pytest_unconfigure() -> None:
 _COUNT = itertools.count()
 
 
+@pytest.fixture(autouse=True)
+def _same_environment() -> Iterator[None]:
+    """What the command line sets for itself, whom it acts as and in which workspace, ends with the test."""
+    before = {name: os.environ.get(name) for name in ("CLOSEDWON_AS", _settings.VARIABLE)}
+    yield
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 @pytest.fixture
 def ws(db: None, settings: Any) -> Iterator[_settings.Workspace]:
     """A new workspace folder (USD, UTC, calendar years) without facts, policies or rows; Django is up and the database usable."""
