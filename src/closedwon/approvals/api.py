@@ -15,6 +15,7 @@ from closedwon.approvals.actions import adding, deciding, exemptions, files, loo
 from closedwon.approvals.actions.common import need
 from closedwon.approvals.actions.people import names
 from closedwon.approvals.showing import exemption_json, file_json, inbox_json, request_json
+from closedwon.base.errors import Invalid
 from closedwon.people.acting import api_actor
 
 router = Router()
@@ -171,9 +172,15 @@ Number = int
 
 
 def _zoned(at: datetime) -> datetime:
+    """The instant in UTC; one without a zone is the company's. Raises Invalid for what no calendar has."""
+    from datetime import UTC
+
     from django.utils import timezone
 
-    return at if timezone.is_aware(at) else timezone.make_aware(at)
+    try:
+        return (at if timezone.is_aware(at) else timezone.make_aware(at)).astimezone(UTC)
+    except (OverflowError, ValueError) as error:
+        raise Invalid(f"{at} is out of range.", mend="Give a day of this century.") from error
 
 
 @router.post("/preview", response=dict, summary="What a request would need, without submitting it")

@@ -268,6 +268,8 @@ def sign(request_id: int, paper: str, signed_at: datetime, *, by: Actor) -> Deal
     if found.order_id is not None:
         raise Conflict("Its booking is being checked already.")
     now = timezone.now()
+    if signed_at.year < 2000:
+        raise Invalid("It was not signed in this century.", mend="Give the instant of the signature.")
     if signed_at > now:
         raise Invalid("It was signed in the future.", mend="Give the instant of the signature.")
     content = order_content(found, paper, signed_at, now)
