@@ -171,7 +171,7 @@ class ListQuery(Schema):
 Number = int
 
 
-def _zoned(at: datetime) -> datetime:
+def zoned(at: datetime) -> datetime:
     """The instant in UTC; one without a zone is the company's. Raises Invalid for what no calendar has."""
     from datetime import UTC
 
@@ -342,7 +342,7 @@ def use(request: HttpRequest, number: Number, given: WordsIn) -> dict[str, Any]:
 def delegate(request: HttpRequest, given: DelegateIn) -> dict[str, Any]:
     """Dated, for some kinds and up to an amount if wanted; never in a loop."""
     made = standing.delegate(
-        given.to, _zoned(given.since), _zoned(given.until), by=api_actor(request), giver=given.giver, kinds=given.kinds, limit=given.limit,
+        given.to, zoned(given.since), zoned(given.until), by=api_actor(request), giver=given.giver, kinds=given.kinds, limit=given.limit,
         reason=given.reason,
     )  # fmt: skip
     return {"id": made.pk, "giver": made.giver, "taker": made.taker}
@@ -357,7 +357,7 @@ def undelegate(request: HttpRequest, number: Number) -> dict[str, Any]:
 @router.post("/absences", response=dict, summary="Note that somebody is away")
 def away(request: HttpRequest, given: AwayIn) -> dict[str, Any]:
     """One's own, or for sales ops anybody's."""
-    made = standing.set_absence(_zoned(given.since), _zoned(given.until), by=api_actor(request), person=given.person)
+    made = standing.set_absence(zoned(given.since), zoned(given.until), by=api_actor(request), person=given.person)
     return {"id": made.pk, "person": made.person}
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from closedwon.approvals.api import _zoned
+from closedwon.approvals.api import zoned
 from closedwon.deals.actions import desk, requests
 from closedwon.deals.showing import case_json, request_json
 from closedwon.people.acting import api_actor
@@ -122,7 +122,7 @@ def submit(request: HttpRequest, number: int, given: NoteIn) -> dict[str, Any]:
 @router.post("/requests/{number}/sign", response=dict, summary="Note the signature")
 def sign(request: HttpRequest, number: int, given: SignIn) -> dict[str, Any]:
     """Opens the booking check."""
-    signed = _zoned(given.signed_at)
+    signed = zoned(given.signed_at)
     return request_json(requests.sign(number, given.paper, signed, by=api_actor(request)))
 
 
