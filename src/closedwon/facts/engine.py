@@ -216,6 +216,7 @@ def _spark() -> Any:
     for key, value in {
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
+        "spark.sql.variable.substitute": "false",
         "spark.sql.decimalOperations.allowPrecisionLoss": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.shuffle.partitions": "4",

@@ -16,6 +16,7 @@ from typing import Any
 from closedwon.base.errors import Problem
 from closedwon.formula.decisions import values
 from closedwon.formula.decisions.values import ORDERED, BadLiteral, Kind, Value, parse_value
+from closedwon.formula.sql.dialect import DUCKDB, Dialect
 
 MAX_CELL = 4000
 _OPS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
@@ -32,9 +33,9 @@ class Equals:
         """True or false; equality with null is never unknown."""
         return bool(given == self.value) if given is not None and self.value is not None else given is None and self.value is None
 
-    def sql(self, column: str) -> str:
+    def sql(self, column: str, dialect: Dialect = DUCKDB) -> str:
         """The same test in SQL."""
-        return f"{column} IS NULL" if self.value is None else f"({column} IS NOT NULL AND {column} = {values.sql(self.value)})"
+        return f"{column} IS NULL" if self.value is None else f"({column} IS NOT NULL AND {column} = {values.sql(self.value, dialect)})"
 
     def __str__(self) -> str:
         return values.show(self.value, self.kind)
@@ -52,9 +53,9 @@ class Compare:
         """Unknown for null."""
         return None if given is None else _OPS[self.op](given, self.value)
 
-    def sql(self, column: str) -> str:
+    def sql(self, column: str, dialect: Dialect = DUCKDB) -> str:
         """The same test in SQL."""
-        return f"{column} {self.op} {values.sql(self.value)}"
+        return f"{column} {self.op} {values.sql(self.value, dialect)}"
 
     def __str__(self) -> str:
         return f"{self.op} {values.show(self.value, self.kind)}"
@@ -77,9 +78,9 @@ class Range:
         above = given >= self.low if self.low_in else given > self.low
         return bool(above and (given <= self.high if self.high_in else given < self.high))
 
-    def sql(self, column: str) -> str:
+    def sql(self, column: str, dialect: Dialect = DUCKDB) -> str:
         """The same test in SQL."""
-        low, high = values.sql(self.low), values.sql(self.high)
+        low, high = values.sql(self.low, dialect), values.sql(self.high, dialect)
         return f"({column} {'>=' if self.low_in else '>'} {low} AND {column} {'<=' if self.high_in else '<'} {high})"
 
     def __str__(self) -> str:
@@ -112,11 +113,11 @@ class Test:
         result: bool | None = True if True in found else (None if None in found else False)
         return result if not self.negated or result is None else not result
 
-    def sql(self, column: str) -> str:
+    def sql(self, column: str, dialect: Dialect = DUCKDB) -> str:
         """A SQL predicate with the same three values."""
         if self.anything:
             return "TRUE"
-        text = " OR ".join(item.sql(column) for item in self.items)
+        text = " OR ".join(item.sql(column, dialect) for item in self.items)
         text = f"({text})" if len(self.items) > 1 else text
         return f"NOT ({text})" if self.negated else text
 

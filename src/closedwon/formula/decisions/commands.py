@@ -71,12 +71,14 @@ def sql_command(
     file: File,
     at: At = "",
     source: Annotated[str, typer.Option("--source", help="The table that has the inputs as columns.")] = "rows",
+    dialect: Annotated[str, typer.Option("--dialect", help="duckdb or spark.")] = "duckdb",
 ) -> None:
-    """A SELECT that decides every row of a table; DuckDB and Spark read it alike."""
+    """A SELECT that decides every row of a table."""
     from closedwon.formula.decisions.files import read_file
     from closedwon.formula.decisions.sql import select
+    from closedwon.formula.sql.dialect import dialect_of
 
-    typer.echo(select(read_file(file, at), source))
+    typer.echo(select(read_file(file, at), source, dialect=dialect_of(dialect)))
 
 
 @table_app.command("convert")

@@ -8,6 +8,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
+from closedwon.formula.sql.dialect import DUCKDB, Dialect
+
 Kind = Literal["number", "money", "percent", "text", "picklist", "date", "datetime", "time", "duration", "months", "yesno"]
 KINDS: tuple[Kind, ...] = ("number", "money", "percent", "text", "picklist", "date", "datetime", "time", "duration", "months", "yesno")
 ORDERED = frozenset({"number", "money", "percent", "date", "datetime", "time", "duration", "months"})
@@ -153,8 +155,8 @@ def _show_span(span: timedelta) -> str:
     return f"{sign}P" + (f"{span.days}D" if span.days or not clock else "") + (f"T{clock}" if clock else "")
 
 
-def sql(value: Value | None) -> str:
-    """The value as a SQL literal that DuckDB and Spark read alike."""
+def sql(value: Value | None, dialect: Dialect = DUCKDB) -> str:
+    """The value as a SQL literal."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -168,9 +170,9 @@ def sql(value: Value | None) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, datetime):
-        return f"CAST('{value.isoformat(sep=' ')}' AS TIMESTAMP)"
+        return f"CAST('{value.isoformat(sep=' ')}' AS {dialect.moment})"
     if isinstance(value, date):
         return f"CAST('{value.isoformat()}' AS DATE)"
     if isinstance(value, time):
         return "'" + value.strftime("%H:%M:%S") + "'"
-    return "'" + str(value).replace("'", "''") + "'"
+    return dialect.text(str(value))

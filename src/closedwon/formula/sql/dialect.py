@@ -206,6 +206,9 @@ def _unit(scale: int) -> str:
     return f"CAST('0.{'0' * (scale - 1)}1' AS DECIMAL({scale},{scale}))"
 
 
+DUCKDB = Dialect()
+
+
 class Spark(Dialect):
     """Spark 3.5 and later. Reckonings that can fail are the try_ functions, so ANSI mode may be on or off."""
 
@@ -227,8 +230,8 @@ class Spark(Dialect):
         return "`" + name.replace("`", "``") + "`"
 
     def text(self, value: str) -> str:
-        """A text as a literal; Spark reads backslashes in it."""
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\u0027") + "'"
+        """A text as a literal; Spark reads backslashes in it, and puts its own settings in place of ${name}."""
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\u0027").replace("$", "\\u0024") + "'"
 
     def template(self, text: str) -> str:
         """A function's SQL, written for DuckDB, as Spark reads it."""
@@ -358,4 +361,4 @@ def dialect_of(name: str) -> Dialect:
     """The dialect of a name. Raises Invalid."""
     if name not in {"duckdb", "spark"}:
         raise Invalid(f"There is no SQL dialect {name!r}.", mend="Write duckdb or spark.")
-    return Spark() if name == "spark" else Dialect()
+    return Spark() if name == "spark" else DUCKDB
