@@ -151,6 +151,8 @@ def _problem(item: Any, text: str, file: str | None, model: type[BaseModel]) -> 
         mend = _nearest(str(where[-1]), model)
     elif item["type"] == "missing":
         message = f"{where[-1]!r} is missing"
+    elif item["type"] == "string_too_short" and not item.get("input"):
+        message = f"{where[-1]!r} is empty"
     line, column = within(text, line_of(text, where), item.get("ctx", {}))
     return Problem(message, file, line, column, field=".".join(map(str, where)), mend=mend)
 

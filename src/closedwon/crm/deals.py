@@ -271,8 +271,10 @@ def deal(by: Actor, deal_id: str, *, as_of: date | datetime | None = None, org: 
     made["record"] = own[0] if own else {}
     made["custom"] = {k.removeprefix("x_").replace("_", " "): v for k, v in made["record"].items() if k.startswith("x_") and v is not None}
     made["changes"] = query_rows(
-        f"SELECT c.at, c.field, c.old_value, c.new_value, COALESCE(u.name, c.changed_by) AS changed_by, c.known_at, c.is_reconstructed "
-        f"FROM opportunity_changes c LEFT JOIN users u ON u.id = c.changed_by WHERE c.id = {key} AND c.at < {at} "
+        f"SELECT c.at, c.field, COALESCE(o.name, c.old_value) AS old_value, COALESCE(n.name, c.new_value) AS new_value, "
+        f"COALESCE(u.name, c.changed_by) AS changed_by, c.known_at, c.is_reconstructed FROM opportunity_changes c "
+        f"LEFT JOIN users u ON u.id = c.changed_by LEFT JOIN users o ON c.field = 'owner_id' AND o.id = c.old_value "
+        f"LEFT JOIN users n ON c.field = 'owner_id' AND n.id = c.new_value WHERE c.id = {key} AND c.at < {at} "
         f"AND c.field NOT IN ('is_closed', 'is_won') ORDER BY c.at DESC, c.seq DESC, c.field LIMIT 500",
         inputs,
     )

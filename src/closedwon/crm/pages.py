@@ -140,6 +140,8 @@ def _value(name: str, value: str | None, currency: str) -> str:
         return fmt.MISSING
     if name.endswith("_minor"):
         return fmt.money(int(value), currency)
+    if name == "forecast_category":
+        return value.replace("_", " ").capitalize()
     return fmt.day(value, year=True) if name.endswith("_date") else value
 
 

@@ -24,6 +24,7 @@ from closedwon.people.actor import Actor
 from closedwon.policies.actions import READERS
 from closedwon.ui import cells
 from closedwon.ui import format as fmt
+from closedwon.ui.alone import part_of
 from closedwon.ui.context import View
 from closedwon.ui.parts import Bullet, Mark, Step, Tile
 from closedwon.ui.tables import Col, DataTable, Query, Rows
@@ -231,6 +232,7 @@ def _tree_row(made: Board, line: Line, mode: str, machine: Machine | None) -> di
 
 
 @require_GET
+@part_of("forecast:board")
 def moves(request: HttpRequest) -> HttpResponse:
     """The week's waterfall, as a part of the board."""
     by, view = web_actor(request), View.of(request)
@@ -242,6 +244,7 @@ def moves(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
+@part_of("forecast:board")
 def talk(request: HttpRequest) -> HttpResponse:
     """Five deals to talk about: flagged deals in the surer categories, as a part of the board."""
     by, view = web_actor(request), View.of(request)
@@ -307,6 +310,7 @@ def _paged(ask: Any) -> Any:
 
 
 @require_GET
+@part_of("forecast:board")
 def opened(request: HttpRequest) -> HttpResponse:
     """The open deals of the chosen node, as a part of the board."""
     by, view = web_actor(request), View.of(request)

@@ -181,8 +181,10 @@ def _shown(
         **_panel(view, text, number, by), "flag": one, "numbers": _numbers(text, number), "at": number, "is_new": name == NEW, "failed": failed, "functions": FUNCTIONS,
         "names_json": json.dumps({"0": names}), "names": sorted(names.items(), key=lambda item: item[0].casefold()),
         "expected": request.POST.get("expected", version.digest if version else ""), "draft": policies.draft_of(KIND, by=by),
-        "here": request.path, "note": request.POST.get("note", ""), "title": "New flag" if name == NEW else str(one.get("name")),
+        "here": request.path, "note": request.POST.get("note", ""), "title": "New flag" if name == NEW else str(one.get("label")),
     }  # fmt: skip
+    if name == NEW and request.method == "GET":  # nothing is wrong with what nobody has written yet
+        context |= {"problems": [], "fields": "{}", "made": None, "fresh": True}
     return render(request, "forecast/flag.html", context, status=failed.status if failed else 200)
 
 

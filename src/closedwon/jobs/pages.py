@@ -81,7 +81,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
         return answer
     rows = schedules.schedules(by=by) if actions.may_see_all(by) else []
     context = {
-        "table": table, "live": _live(by), "schedules": [(row, schedules.in_words(row)) for row in rows],
+        "table": table, "live": _live(by), "schedules": [(row, schedules.in_words(row), schedules.title_of(row)) for row in rows],
         "may_change": by.has(*schedules.KEEPERS),
     }  # fmt: skip
     return render(request, "jobs/jobs.html", context)
@@ -145,7 +145,13 @@ def schedule(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("jobs:jobs")
         except ClosedwonError as error:
             problem = str(error)
-    context = {"row": row, "words": schedules.in_words(row), "weekdays": list(enumerate(schedules.WEEKDAYS)), "problem": problem}
+    context = {
+        "row": row,
+        "title": schedules.title_of(row),
+        "words": schedules.in_words(row),
+        "weekdays": list(enumerate(schedules.WEEKDAYS)),
+        "problem": problem,
+    }
     return render(request, "jobs/schedule.html", context, status=422 if problem else 200)
 
 

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from closedwon.audit.actions import record
-from closedwon.base.errors import Invalid, NotFound
+from closedwon.base.errors import ClosedwonError, Invalid, NotFound
 from closedwon.jobs.models import Job, Schedule
-from closedwon.jobs.registry import kinds
+from closedwon.jobs.registry import kind, kinds
 from closedwon.people.actor import SYSTEM, Actor
 from closedwon.workspace import current
 
@@ -35,6 +35,14 @@ def next_after(row: Schedule, after: datetime, zone: ZoneInfo) -> datetime:
         if due.astimezone(ZoneInfo("UTC")) > after:
             return due.astimezone(ZoneInfo("UTC"))
     raise Invalid(f"The schedule {row.name} is never due.")
+
+
+def title_of(row: Schedule) -> str:
+    """What the work is, in words; its name where the room that brought it is gone."""
+    try:
+        return kind(row.kind).title
+    except ClosedwonError:
+        return row.name
 
 
 def in_words(row: Schedule) -> str:

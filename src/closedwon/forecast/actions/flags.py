@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -20,7 +21,8 @@ from closedwon.forecast.actions.rollups import When, seen_by, visible_nodes
 from closedwon.forecast.flags import Flag, FlagBook
 from closedwon.forecast.reading import Ask, Ground, ask_for, ground, organisation, rates_of, rollup_inputs
 from closedwon.formula.formula import Step
-from closedwon.formula.values import shown
+from closedwon.formula.types import Type
+from closedwon.formula.values import plain, shown
 from closedwon.people.actor import Actor
 from closedwon.people.rules import UNASSIGNED
 from closedwon.people.visibility import closing_cutoff, need_deal
@@ -248,6 +250,13 @@ def _after(on: Ground, ask: Ask) -> dict[str, Any]:
     }
 
 
+def _read(value: Any, kind: Type) -> str:
+    """A value as people read it."""
+    if kind.kind == "percent" and isinstance(value, Decimal):
+        return f"{plain(value * 100):f} %"
+    return shown(value, kind) or "blank"
+
+
 @dataclass(frozen=True)
 class Seen:
     """A value that a formula saw: the name, the value as people read it, and what the name means."""
@@ -303,7 +312,7 @@ def why(
     saw = tuple(
         Seen(
             name,
-            shown(row.get(name), kind) or "blank",
+            _read(row.get(name), kind),
             about.get(name, "A custom column." if name.startswith("x_") else "A number of the policy."),
         )
         for name, kind in formula.fields.items()

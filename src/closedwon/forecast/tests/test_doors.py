@@ -277,3 +277,11 @@ def test_without_facts_the_page_says_what_to_do(ws, person, client):
     answer = client.get("/forecast/")
     assert answer.status_code == 503
     assert "closedwon import" in answer.content.decode()
+
+
+def test_a_part_of_the_board_opened_by_itself_leads_to_the_board(company, person, client):
+    client.force_login(person("boss@x.test", "executive"))
+    alone = client.get("/forecast/open?scope=max&cols=name", headers={"Sec-Fetch-Dest": "document"})
+    assert (alone.status_code, alone.url) == (302, "/forecast/?scope=max&cols=name")
+    assert client.get("/forecast/open?export=csv", headers={"Sec-Fetch-Dest": "document"}).status_code == 200
+    assert client.get("/forecast/open", headers={"Sec-Fetch-Dest": "empty"}).status_code == 200

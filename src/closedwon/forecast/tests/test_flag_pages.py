@@ -43,6 +43,7 @@ def test_the_list_shows_formulas_and_how_many_deals(ops):
 
 def test_a_new_flag_goes_from_draft_to_force(ops, actor):
     page = ops.get(f"/forecast/flags/new/{AS_OF}")
+    assert "mistake" not in page.content.decode(), "nothing is wrong with what nobody has written yet"
     assert page.status_code == 200
     told = words(ops.post(f"/forecast/flags/new/check/{AS_OF}", fill(8)))
     assert "2 of 4 open deals" in told
