@@ -21,6 +21,8 @@ FILES = {
     "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter-latin.woff2",
     "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "inter-latin-ext.woff2",
     "@fontsource-variable/inter/LICENSE": "inter-LICENSE.txt",
+    "@expo-google-fonts/inter/400Regular/Inter_400Regular.ttf": "inter-regular.ttf",
+    "@expo-google-fonts/inter/600SemiBold/Inter_600SemiBold.ttf": "inter-semibold.ttf",
 }
 
 INTERPRETER = MODULES / "vega-interpreter/build/vega-interpreter.js"
