@@ -64,7 +64,7 @@ format: $(VENV)/.dev ## format and mend what can be mended
 
 .PHONY: bench
 bench: $(VENV)/.dev ## benchmarks, as ratios to a hand-written floor
-	@$(BIN)/pytest benchmarks -p no:xdist --benchmark-only --benchmark-disable-gc -q
+	@bash scripts/bench.sh $(BIN)/python
 
 .PHONY: docs
 docs: $(VENV)/.dev ## generated reference pages
