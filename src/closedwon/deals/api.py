@@ -10,7 +10,7 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from closedwon.approvals.api import zoned
-from closedwon.deals.actions import desk, requests
+from closedwon.deals.actions import desk, gate, requests
 from closedwon.deals.showing import case_json, request_json
 from closedwon.people.acting import api_actor
 
@@ -94,7 +94,7 @@ def shown(request: HttpRequest, number: int) -> dict[str, Any]:
     """With its draft, its sign-off and where it books."""
     by = api_actor(request)
     found = requests.find(number, by=by)
-    where = requests.where_it_books(found)
+    where = gate.where_it_books(found)
     return request_json(found) | {
         "books": None if where is None else {"on": where["day"].isoformat(), "why": where["why"], "locked": where["locked"]}
     }
@@ -123,7 +123,7 @@ def submit(request: HttpRequest, number: int, given: NoteIn) -> dict[str, Any]:
 def sign(request: HttpRequest, number: int, given: SignIn) -> dict[str, Any]:
     """Opens the booking check."""
     signed = zoned(given.signed_at)
-    return request_json(requests.sign(number, given.paper, signed, by=api_actor(request)))
+    return request_json(gate.sign(number, given.paper, signed, by=api_actor(request)))
 
 
 @router.post("/requests/{number}/checks", response=dict, summary="Tick an item of the booking checklist")

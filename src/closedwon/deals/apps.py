@@ -16,6 +16,7 @@ class DealsConfig(AppConfig):
     name = "closedwon.deals"
     label = "deals"
     default_auto_field = "django.db.models.BigAutoField"
+    audited: ClassVar[dict[str, str]] = {"deal-request": "deal", "case": "deal", "/deals/": "deal", "/api/v1/deals/": "deal"}
     nav: ClassVar[list[NavItem]] = [
         NavItem("Deals", "Requests", "deals:requests", SEES, 5, words="discount terms sign-off ask"),
         NavItem("Deals", "Deal desk", "desk:queue", SEES, 20, words="cases questions answers booking check"),
@@ -32,7 +33,7 @@ class DealsConfig(AppConfig):
     def ready(self) -> None:
         """Make the policy and the kinds of request known."""
         from closedwon.approvals.actions.subjects import Subject, register_subject
-        from closedwon.deals.actions.requests import seen_by
+        from closedwon.deals.actions.requests import behind, seen_by, stands_on_a_deal
         from closedwon.deals.policy import DealDeskPolicy
         from closedwon.policies.registry import PolicyKind, register
 
@@ -51,5 +52,5 @@ class DealsConfig(AppConfig):
         from closedwon.deals.home import beside_deal
 
         beside.register(beside_deal)
-        register_subject(Subject("deal", "Deal", visible=seen_by))
-        register_subject(Subject("order", "Booking", visible=seen_by))
+        register_subject(Subject("deal", "Deal", visible=seen_by, facts=behind, grounded=stands_on_a_deal))
+        register_subject(Subject("order", "Booking", visible=seen_by, facts=behind, grounded=stands_on_a_deal))

@@ -88,7 +88,7 @@ def sign(
     by = _start()
     from django.utils import timezone
 
-    from closedwon.deals.actions import requests
+    from closedwon.deals.actions import gate
     from closedwon.deals.showing import request_json
     from closedwon.workspace import current
 
@@ -96,7 +96,7 @@ def sign(
         signed = datetime.fromisoformat(at) if at else timezone.now()
     except ValueError as error:
         raise Invalid(f"{at!r} is no instant.", mend="Write 2026-10-31T23:40.") from error
-    _say(request_json(requests.sign(number, paper, signed if signed.tzinfo else signed.replace(tzinfo=current().zone), by=by)))
+    _say(request_json(gate.sign(number, paper, signed if signed.tzinfo else signed.replace(tzinfo=current().zone), by=by)))
 
 
 @deals.command("requests")

@@ -19,7 +19,7 @@ from closedwon.approvals.pages import TONES
 from closedwon.approvals.rules.reading import request_of
 from closedwon.approvals.rules.united import United
 from closedwon.base.errors import ClosedwonError, Invalid
-from closedwon.deals.actions import desk
+from closedwon.deals.actions import desk, gate
 from closedwon.deals.actions import requests as actions
 from closedwon.deals.desk_pages import urlpatterns as desk_urls
 from closedwon.deals.models import DealRequest
@@ -217,10 +217,10 @@ def one(request: HttpRequest, number: int) -> HttpResponse:
     content = versions[0].content if versions else found.content
     values = values_of(actions.united_now(), request_of(content))
     context = {
-        "found": found, "shorts": [row for row in values if not row["long"]], "longs": [row for row in values if row["long"]], "state": _state(found), "versions": versions, "where": actions.where_it_books(found),
+        "found": found, "shorts": [row for row in values if not row["long"]], "longs": [row for row in values if row["long"]], "state": _state(found), "versions": versions, "where": gate.where_it_books(found),
         "content": content, "now": timezone.now().astimezone(current().zone),
         "checks": desk.checklist(number, by=by) if found.signed_at else [], "may_check": by.has(*desk.CHECKERS),
-        "may_sign": bool(found.approval and found.approval.state == "approved" and found.order_id is None),
+        "may_sign": gate.may_sign(found), "apart": gate.is_apart(found),
     }  # fmt: skip
     return render(request, "deals/request.html", context)
 
@@ -237,7 +237,7 @@ def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
         try:
             text = request.POST.get("signed_at", "")
             signed = datetime.fromisoformat(text).replace(tzinfo=current().zone) if text else timezone.now()
-            actions.sign(number, request.POST.get("paper", ""), signed, by=by)
+            gate.sign(number, request.POST.get("paper", ""), signed, by=by)
             messages.success(request, "Noted. The booking check has begun.")
         except ValueError:
             messages.error(request, "The instant of the signature cannot be read.")

@@ -46,7 +46,7 @@ def add_adhoc(request_id: int, person: str, reason: str, *, by: Actor) -> Step:
         united = policies().on(request.kind, today(version.created_at))
         step = Step.objects.create(
             request=request, version=version, order=max((one.order for one in steps), default=0) + 1, group=1, roles=[ADHOC.name],
-            title=ADHOC.label, mode="one", candidates=[other.id], via="adhoc", tested=sorted(united.tested), state="waiting",
+            title=ADHOC.label, mode="one", candidates=[other.id], via="adhoc", tested=sorted(united.tested), state="waiting", sla_hours=ADHOC.sla_hours,
             reasons=[{"rule": "adhoc", "reason": reason.strip()[:300], "tested_fields": sorted(united.tested)}],
         )  # fmt: skip
         Ask.objects.create(step=step, person=other.id, via="adhoc", asked_at=at)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from closedwon.approvals.actions.common import approvals, asked_of, locked, policies, today, united_of
+from closedwon.approvals.actions.common import approvals, asked_of, locked, policies, role_of, sides_of, today, united_of
 from closedwon.approvals.actions.notices import queue
 from closedwon.approvals.actions.people import people
 from closedwon.approvals.models import Ask, Clock, Request, Step, Version
@@ -100,7 +100,7 @@ def _above(request: Request, version: Version, step: Step, everybody: People, at
     united = united_of(request, version)
     resolver = _resolver(request, version, united, everybody, at)
     for name in step.roles:
-        role = united.roles.get(name)
+        role = role_of(united, name)
         if role is None or not role.escalate_to:
             continue
         if role.escalate_to == "manager":
@@ -121,9 +121,8 @@ def _above(request: Request, version: Version, step: Step, everybody: People, at
 def _resolver(request: Request, version: Version, united: Any, everybody: People, at: datetime) -> Resolver:
     """A resolver that knows who decided for which side of the version already."""
     resolver = Resolver(united, asked_of(version), everybody, at, {}, approvals(request))
-    for step in version.steps.exclude(side=""):
-        for person in step.decisions.values_list("person", flat=True):
-            resolver.sides.setdefault(person, step.side)
+    for side, person in sides_of(version):
+        resolver.sides.setdefault(person, side)
     return resolver
 
 
@@ -141,7 +140,7 @@ def _reroute(step_id: int, everybody: People, at: datetime) -> int:
         request, version, step = found
         united = policies().on(request.kind, today(version.created_at))
         resolver = _resolver(request, version, united, everybody, at)
-        role = next((united.roles[name] for name in step.roles if name in united.roles), None)
+        role = next((known for name in step.roles if (known := role_of(united, name))), None)
         added = []
         known = set(step.asks.values_list("person", flat=True))
         for ask in step.asks.filter(state="open"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
@@ -15,7 +16,9 @@ from closedwon.approvals.actions.subjects import subject_of
 from closedwon.approvals.deciding import Policies
 from closedwon.approvals.hours import due
 from closedwon.approvals.models import DONE, Ask, Decision, Delegation, Rebind, Request, Step, Version
+from closedwon.approvals.policy import Role
 from closedwon.approvals.rules.facts import facts
+from closedwon.approvals.rules.preview import ADHOC
 from closedwon.approvals.rules.reading import request_of
 from closedwon.approvals.rules.united import United
 from closedwon.approvals.rules.values import Approved
@@ -24,15 +27,27 @@ from closedwon.base.errors import Conflict, NotFound
 from closedwon.formula.formula import compile  # noqa: A004 - the language's own word
 from closedwon.people.actor import Actor
 from closedwon.people.visibility import closing_day
-from closedwon.policies.actions import applied_all, versions_in_force
+from closedwon.policies.actions import value_of, versions_in_force
+from closedwon.workspace import current
 
 SEES = ("deal-desk", "finance", "executive", "auditor")
 """Roles that see every request; sales ops without a region do too."""
 
 
+_KNOWN: dict[tuple[tuple[str, str], ...], Policies] = {}
+"""Policies by what is in force, as documents with the digests of their texts: another process that applies one changes the key."""
+
+
 def policies() -> Policies:
-    """The approval policies in force."""
-    return Policies(applied_all("approvals"), {version.document: version.digest for version in versions_in_force("approvals")})
+    """The approval policies in force; read and compiled once per process for each set of texts."""
+    found = _KNOWN.get(tuple(versions_in_force("approvals").values_list("document", "digest")))
+    if found is None:
+        versions = list(versions_in_force("approvals"))
+        found = Policies({one.document: value_of(one) for one in versions}, {one.document: one.digest for one in versions})
+        if len(_KNOWN) >= 4:
+            _KNOWN.clear()
+        _KNOWN[tuple(found.digests.items())] = found
+    return found
 
 
 def today(at: datetime) -> Any:
@@ -74,23 +89,24 @@ def open_ready(request: Request, version: Version, at: datetime) -> list[Step]:
     """Open every step whose predecessors are done; gives those that were opened."""
     steps = list(version.steps.all())
     done = {step.order for step in steps if step.state in DONE}
-    opened = []
-    hours = united_of(request, version).hours_of(request.region)
-    remind = _remind_hours(request, version)
-    for step in steps:
-        if step.state == "waiting" and set(step.waits_for) <= done:
-            step.state, step.opened_at = "open", at
-            if step.sla_hours:
-                step.due_at = due(at, step.sla_hours, hours)
-                before = max((remind.get(role, 0) for role in step.roles), default=0)
-                step.remind_at = due(at, step.sla_hours - before, hours) if 0 < before < step.sla_hours else None
-            step.save()
-            opened.append(step)
-    return opened
+    ready = [step for step in steps if step.state == "waiting" and set(step.waits_for) <= done]
+    if not ready:
+        return []
+    united = united_of(request, version)
+    hours = united.hours_of(request.region)
+    for step in ready:
+        step.state, step.opened_at = "open", at
+        if step.sla_hours:
+            step.due_at = due(at, step.sla_hours, hours)
+            before = max((role.remind_hours for name in step.roles if (role := role_of(united, name))), default=0)
+            step.remind_at = due(at, step.sla_hours - before, hours) if 0 < before < step.sla_hours else None
+        step.save()
+    return ready
 
 
-def _remind_hours(request: Request, version: Version) -> dict[str, int]:
-    return {name: role.remind_hours for name, role in united_of(request, version).roles.items()}
+def role_of(united: United, name: str) -> Role | None:
+    """The role of that name; whoever was asked in addition has one too. None where the policies have none any more."""
+    return ADHOC if name == ADHOC.name else united.roles.get(name)
 
 
 def settle(request: Request, version: Version, at: datetime) -> None:
@@ -138,8 +154,29 @@ def condition_met(decision: Decision, version: Version) -> bool:
     return found.error is None and found.value is True
 
 
+def worth(request: Request, version: Version, currency: str = "") -> Decimal | None:
+    """What a request is worth in a currency, the company's where none is named, at the rates that it was submitted with; None where unknown.
+
+    Where no facts stand behind a request, its amount is what the submitter says; then the largest amount among its values counts, if larger.
+    """
+    target = currency or current().settings.currency
+    asked = asked_of(version)
+    found = [] if asked.amount is None else [abs(asked.amount)]
+    if request.amount is not None:
+        found.append(abs(request.amount))
+    if found and not subject_of(request.kind).grounded(request):
+        found += _amounts(policies().on(request.kind, today(version.created_at)), asked)
+    return asked.in_currency(max(found), target) if found else None
+
+
+def _amounts(united: United, asked: Asked) -> list[Decimal]:
+    """The amounts among a request's values, in its own currency."""
+    values = facts(united, replace(asked, currency=united.currency)).values
+    return [abs(values[name]) for name, kind in united.types.items() if kind.kind == "money" and isinstance(values.get(name), Decimal)]
+
+
 def lenders(person: str, request_kind: str, amount: Any, at: datetime) -> set[str]:
-    """Those in whose place a person may decide now."""
+    """Those in whose place a person may decide now; `amount` is what the request is worth in the company's currency."""
     rows = Delegation.objects.filter(taker=person, since__lte=at, until__gt=at, ended_at__isnull=True)
     return {
         row.giver
@@ -148,16 +185,25 @@ def lenders(person: str, request_kind: str, amount: Any, at: datetime) -> set[st
     }
 
 
+def sides_of(version: Version) -> list[tuple[str, str]]:
+    """Who decided for which side of a version, by a decision on it or by an earlier one that still holds."""
+    steps = version.steps.exclude(side="")
+    decided = steps.filter(decisions__isnull=False).values_list("side", "decisions__person")
+    held = steps.filter(rebinds__isnull=False).values_list("side", "rebinds__decision__person")
+    return list(dict.fromkeys([*decided, *held]))
+
+
 def take_part(person: str) -> Q:
     """Requests in which a person takes part: as submitter, owner, asked, standing in, or as one of those who may take it."""
-    lent = list(
-        Delegation.objects.filter(taker=person, until__gt=timezone.now() - timedelta(days=1), ended_at__isnull=True).values_list(
-            "giver", flat=True
-        )
-    )
-    asked = Ask.objects.filter(Q(person__in=[person, *lent]) | Q(stands_for=person)).values("step__request_id")
+    asked = Q(person=person) | Q(stands_for=person)
+    now = timezone.now()
+    for row in Delegation.objects.filter(taker=person, since__lte=now, until__gt=now - timedelta(days=1), ended_at__isnull=True):
+        lent = Q(person=row.giver)
+        if row.kinds:
+            lent &= Q(step__request__kind__in=row.kinds)
+        asked |= lent
     decided = Decision.objects.filter(person=person).values("request_id")
-    return Q(submitter=person) | Q(owner=person) | Q(pk__in=asked) | Q(pk__in=decided)
+    return Q(submitter=person) | Q(owner=person) | Q(pk__in=Ask.objects.filter(asked).values("step__request_id")) | Q(pk__in=decided)
 
 
 def may_see(by: Actor, request: Request) -> bool:

@@ -11,12 +11,23 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from closedwon.approvals.actions.common import condition_met, lenders, locked, need, open_ready, settle, united_of
+from closedwon.approvals.actions.common import (
+    condition_met,
+    lenders,
+    locked,
+    need,
+    open_ready,
+    settle,
+    sides_of,
+    united_of,
+    worth,
+)
 from closedwon.approvals.actions.notices import tell_asked, tell_outcome
 from closedwon.approvals.actions.people import people, person_of
 from closedwon.approvals.models import Ask, Decision, Request, Step, Version
 from closedwon.audit.actions import record
 from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
+from closedwon.base.money import to_major
 from closedwon.base.policytext import Amount
 from closedwon.formula.formula import compile  # noqa: A004 - the language's own word
 from closedwon.people.actor import Actor
@@ -37,7 +48,7 @@ class Mine:
 
 def mine(request: Request, version: Version, person: str, at: datetime) -> list[Mine]:
     """The open steps that wait for a person: asked, standing in for somebody who delegated, or the one stood in for."""
-    lent = lenders(person, request.kind, request.amount, at)
+    lent = lenders(person, request.kind, worth(request, version), at)
     found = []
     for step in version.steps.filter(state="open").prefetch_related("asks"):
         if step.decisions.filter(person=person).exists():
@@ -63,9 +74,9 @@ def may_not(request: Request, version: Version, person: str, side: str) -> str:
         return "you own the deal"
     if person in request.earners:
         return "you earn on the deal directly"
-    others = Step.objects.filter(version=version, decisions__person=person).exclude(side="").values_list("side", flat=True)
-    if side and any(other != side for other in others):
-        return f"you decided for {next(other for other in others if other != side)} already"
+    other = next((one for one, who in sides_of(version) if who == person and one != side), "") if side else ""
+    if other:
+        return f"you decided for {other} already"
     return ""
 
 
@@ -159,26 +170,15 @@ def _nothing_waits(request: Request, version: Version, person: str) -> str:
 def _strong_enough(request: Request, version: Version, waiting: Sequence[Mine], by: Actor, strength: str) -> None:
     """Above a role's limit a decision takes the web app and a fresh sign-in; a link or a button elsewhere is not enough."""
     roles = united_of(request, version).roles
-    limits = [roles[name].step_up for one in waiting for name in one.step.roles if name in roles and roles[name].step_up]
-    limit = min((one.minor for one in limits if isinstance(one, Amount)), default=None)
-    if limit is None:
+    given = (roles[name].step_up for one in waiting for name in one.step.roles if name in roles)
+    limits = [one for one in given if isinstance(one, Amount)]
+    if not limits:
         return
-    from closedwon.base.money import to_minor
-
-    currency = next(one.currency for one in limits if isinstance(one, Amount))
-    large = request.amount is None or to_minor(abs(request.amount).quantize(_unit(currency)), currency) >= limit
+    large = any((found := worth(request, version, one.currency)) is None or found > to_major(one.minor, one.currency) for one in limits)
     if large and (by.channel != "web" or strength in ("link", "slack")):
         raise Refused(
             "An amount of this size is decided in the web app, signed in.", mend=f"Open the request there: /approvals/{request.pk}/"
         )
-
-
-def _unit(currency: str) -> Any:
-    from decimal import Decimal
-
-    from closedwon.base.money import digits
-
-    return Decimal(1).scaleb(-digits(currency))
 
 
 def _compiled(request: Request, version: Version, text: str) -> None:

@@ -31,6 +31,11 @@ from closedwon.workspace import current
 ON_BEHALF = ("sales-ops", "deal-desk")
 """Roles that may submit, revise and recall for somebody else; marked so."""
 
+SUBMITS = (
+    "rep", "manager", "se", "csm", "overlay", "partner-manager", "deal-desk", "finance", "sales-ops", "comp-admin", "enablement", "salesforce-admin",
+)  # fmt: skip
+"""Roles that may submit; those that may override or only look submit nothing."""
+
 TRIES = 5
 
 
@@ -38,23 +43,28 @@ class Meanwhile(Conflict):
     """Somebody decided while a new version was looked at."""
 
 
-def frame(content: Mapping[str, Any], *, by: Actor) -> Asked:
-    """A request from JSON, with its submitter, currency and rates filled in. Raises Invalid, Refused."""
+def frame(content: Mapping[str, Any], *, by: Actor, checked: bool = False) -> Asked:
+    """A request from JSON, with its submitter, currency and rates filled in. Raises Invalid, Refused.
+
+    Rates are always the company's. Where facts stand behind the request, owner, earners, amount, region and currency are what they say; `checked` is for a field that took them from there already.
+    """
+    by.need(*SUBMITS, to="submit requests")
     asked = request_of(content)
+    known = {} if checked else subject_of(asked.kind).facts(by, asked.fields)
+    if known:
+        asked = request_of({**request_json(asked), **known, "submitter": asked.submitter})
     me = person_of(by)
     submitter = asked.submitter or me
     if not submitter:
         raise Refused("The machine submits nothing by itself.", mend="Name a submitter in the request, or act as a person with --as.")
     if submitter != me and not by.has(*ON_BEHALF):
         raise Refused("You may submit in your own name only.", mend="Sales ops and the deal desk can submit for others.")
-    if asked.owner and asked.owner != submitter and not by.has(*ON_BEHALF):
+    if known is None and asked.owner and asked.owner != submitter and not by.has(*ON_BEHALF):
         raise Refused(
             "You may submit what you own only: the owner decides whose manager is asked.", mend="Begin on the deal, or ask the deal desk."
         )
     currency = asked.currency or current().settings.currency
-    return replace(
-        asked, submitter=submitter, owner=asked.owner or submitter, currency=currency, rates={**asked.rates, **_rates()}, submitted_at=None
-    )
+    return replace(asked, submitter=submitter, owner=asked.owner or submitter, currency=currency, rates=_rates(), submitted_at=None)
 
 
 def _rates() -> dict[str, Any]:
@@ -68,9 +78,9 @@ def _rates() -> dict[str, Any]:
     return made
 
 
-def preview(content: Mapping[str, Any], *, by: Actor, request_id: int | None = None) -> Preview:
+def preview(content: Mapping[str, Any], *, by: Actor, request_id: int | None = None, checked: bool = False) -> Preview:
     """What a content would need, without submitting it; of a request that exists, with what was approved before."""
-    asked = frame(content, by=by)
+    asked = frame(content, by=by, checked=checked)
     before = approvals(need(request_id, by=by)) if request_id is not None else ()
     at = timezone.now()
     return policies().preview(asked, people(at), at, before, day=today(at))
@@ -85,11 +95,11 @@ def _checked(asked: Asked, at: datetime, before: Any) -> tuple[Preview, list[dic
     return found, [dict(one) for one in found.policies]
 
 
-def submit(content: Mapping[str, Any], *, by: Actor, key: str = "", subject_id: str = "", note: str = "") -> Request:
+def submit(content: Mapping[str, Any], *, by: Actor, key: str = "", subject_id: str = "", note: str = "", checked: bool = False) -> Request:
     """Submit a request; the same key again gives the request that it made. Raises Invalid where it is incomplete or forbidden."""
     if key and (found := Request.objects.filter(key=key).first()):
         return need(found.pk, by=by)
-    asked = frame(content, by=by)
+    asked = frame(content, by=by, checked=checked)
     at = timezone.now()
     made, used = _checked(asked, at, ())
     try:
@@ -110,7 +120,9 @@ def submit(content: Mapping[str, Any], *, by: Actor, key: str = "", subject_id: 
     return request
 
 
-def revise(request_id: int, content: Mapping[str, Any], *, by: Actor, seen: int | None = None, note: str = "") -> Request:
+def revise(
+    request_id: int, content: Mapping[str, Any], *, by: Actor, seen: int | None = None, note: str = "", checked: bool = False
+) -> Request:
     """Submit a new version. What an approver looked at and is no worse stays approved; what is worse is asked again, and says why.
 
     `seen` is the number of the version that the author started from; another one in between raises Conflict. A decision in between is taken
@@ -118,27 +130,23 @@ def revise(request_id: int, content: Mapping[str, Any], *, by: Actor, seen: int 
     """
     for again in range(TRIES):
         try:
-            return _revise(request_id, content, by, seen, note)
+            return _revise(request_id, content, by, seen, note, checked)
         except Meanwhile:
             if again == TRIES - 1:
                 raise
     raise AssertionError
 
 
-def _revise(request_id: int, content: Mapping[str, Any], by: Actor, seen: int | None, note: str) -> Request:
+def _revise(request_id: int, content: Mapping[str, Any], by: Actor, seen: int | None, note: str, checked: bool) -> Request:
     known = need(request_id, by=by)
     _may_change(known, by)
     asked = frame(
         {
-            **content,
-            "submitter": known.submitter,
-            "owner": known.owner,
-            "earners": known.earners,
-            "kind": known.kind,
-            "adhoc": _adhoc(known, content),
+            "owner": known.owner, "earners": known.earners, **content, "submitter": known.submitter, "kind": known.kind, "adhoc": _adhoc(known, content),
+            **({} if checked else {"owner": known.owner, "earners": known.earners}),
         },
-        by=_as_submitter(by),
-    )
+        by=_as_submitter(by), checked=checked,
+    )  # fmt: skip
     at = timezone.now()
     made, used = _checked(asked, at, approvals(known))
     before = known.decisions.count()
@@ -161,6 +169,7 @@ def _revise(request_id: int, content: Mapping[str, Any], by: Actor, seen: int | 
             asked.region,
         )
         request.title, request.auto_reason = (asked.title or request.title)[:200], ""
+        request.owner, request.earners = asked.owner, list(asked.earners)
         version = _version(request, asked, made, used, note, by, at)
         _steps(request, version, made, at)
         _go_on(request, version, made, at)

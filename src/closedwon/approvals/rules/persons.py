@@ -150,7 +150,7 @@ class Resolver:
     def _delegate(self, person: Person, role: Role, seen: set[str]) -> Person | None:
         """The end of the line of delegates that are in force; loops, absent and barred ones lead nowhere."""
         for delegation in person.delegates:
-            if not delegation.holds(self.at, self.request.kind, self.request.amount) or delegation.to in seen:
+            if not delegation.holds(self.at, self.request.kind, self._worth()) or delegation.to in seen:
                 continue
             other = self.people.by_id.get(delegation.to)
             if other is None or self.why_not(other, role):
@@ -161,6 +161,10 @@ class Resolver:
             if not other.is_away(self.at):
                 return other
         return None
+
+    def _worth(self) -> Decimal | None:
+        """What the request is worth in the policy's currency."""
+        return self.request.in_currency(self.request.amount, self.united.currency)
 
     def _queue(self, role: Role, chosen: list[Person]) -> Found:
         """All holders are away: whoever comes back first takes it from the queue."""

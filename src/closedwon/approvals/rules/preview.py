@@ -14,7 +14,8 @@ from closedwon.approvals.rules.united import United
 from closedwon.approvals.rules.values import Approved, People, Preview, Reason, Request, StepNeed
 from closedwon.base.errors import Problem
 
-ADHOC = Role.model_validate({"name": "adhoc", "title": "Asked in addition"})
+ADHOC = Role.model_validate({"name": "adhoc", "title": "Asked in addition", "sla_hours": 24, "remind_hours": 4, "escalate_to": "manager"})
+"""Whoever is asked in addition: three business days to decide, a reminder, then the person's manager is asked too."""
 
 
 def preview(
@@ -128,6 +129,7 @@ class _Previewing:
         merged.sort(key=lambda step: (step.group, self.united.rank(step.role), step.person))
         placed = [replace(step, waits_for=self._waits(step, at, merged)) for at, step in enumerate(merged)]
         before = self._seen_before()
+        before = {person: seen for person, seen in before.items() if person not in resolver.not_these}
         return tuple(self._inherit(step, known, before) for step in placed)
 
     def _with_texts(self, reason: Reason) -> Reason:
@@ -168,7 +170,7 @@ class _Previewing:
             reason = Reason("adhoc", why or "Asked in addition", tuple(sorted(self.united.tested)), ADHOC.name)
             made.append(StepNeed(
                 (ADHOC.name,), (ADHOC.title,), 1, "one", 0, person.id, person.name or person.id, (person.id,), "adhoc",
-                resolver.sides.get(person.id, ""), (reason,),
+                resolver.sides.get(person.id, ""), (reason,), sla_hours=ADHOC.sla_hours,
             ))  # fmt: skip
         return made
 

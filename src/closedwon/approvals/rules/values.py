@@ -132,6 +132,13 @@ class Request:
         """The sha256 of what is approved: kind, currency and fields, however they are spelt and in whichever order lines stand."""
         return content_hash(self.kind, self.currency, self.fields)
 
+    def in_currency(self, amount: Decimal | None, currency: str) -> Decimal | None:
+        """An amount of the request in another currency, at the request's rates; None where there is no rate."""
+        if amount is None or not currency or not self.currency or currency == self.currency:
+            return amount
+        rate = self.rates.get(self.currency)
+        return amount * rate if rate is not None and rate > 0 else None
+
 
 _PERCENT = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*%")
 _DECIMAL = re.compile(r"[+-]?\d+\.\d+")

@@ -223,10 +223,14 @@ def book(request_id: int, *, by: Actor) -> DealRequest:
     """Book a signed order: its check is approved and every required item is done."""
     by.need(*CHECKERS, to="book an order")
     found = find(request_id, by=by)
-    from closedwon.deals.actions.requests import where_it_books
+    from closedwon.deals.actions.gate import is_apart, where_it_books
 
     if found.order is None or found.order.state != "approved":
         raise Conflict("Its booking check is not through.", mend="The order needs its approvals first.")
+    if is_apart(found):
+        raise Conflict(
+            "It was changed since it was signed.", mend="Get the new version approved and note its signature; then it is checked again."
+        )
     left = [row["item"] for row in checklist(request_id, by=by) if row["required"] and (row["mark"] is None or row["mark"].state != "done")]
     if left:
         raise Conflict(f"Open items: {'; '.join(left)}.", mend="Tick them, or answer what is missing.")

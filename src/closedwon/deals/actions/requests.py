@@ -1,11 +1,10 @@
-"""Requests on deals: begin from an opportunity, write, preview while writing, submit, revise, mark as signed for the second gate."""
+"""Requests on deals: begin from an opportunity, write, preview while writing, submit, revise."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -21,20 +20,15 @@ from closedwon.approvals.models import Request
 from closedwon.approvals.rules.united import United
 from closedwon.approvals.rules.values import Preview
 from closedwon.audit.actions import record
-from closedwon.base.calendar import Calendar
 from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
-from closedwon.base.money import to_major
-from closedwon.crm.deals import deal
+from closedwon.deals.actions.facts import FIELDS, MEMBERS, from_facts, percent, prefill
 from closedwon.deals.models import DealRequest
 from closedwon.deals.policy import DealDeskPolicy
-from closedwon.deals.rules import booking, lateness
 from closedwon.people.actor import Actor
-from closedwon.people.facts import facts_rows
 from closedwon.people.visibility import need_deal, scope, visible_deals
 from closedwon.policies.actions import applied
-from closedwon.workspace import current
 
-ASKS = ("rep", "manager", "se", "csm", "overlay", "partner-manager", "deal-desk", "sales-ops", "executive")
+ASKS = ("rep", "manager", "se", "csm", "overlay", "partner-manager", "deal-desk", "sales-ops")
 """Roles that may ask for something on a deal that they see."""
 DESK = ("deal-desk", "finance")
 SEES = ("deal-desk", "finance", "executive", "auditor")
@@ -83,69 +77,24 @@ def find(request_id: int, *, by: Actor) -> DealRequest:
     return found
 
 
+def behind(by: Actor, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the facts say of the deal that a request names, and is not the submitter's to say; None where it names none. Raises NotFound."""
+    opportunity_id = str(fields.get("opportunity_id") or "")
+    if not opportunity_id:
+        return None
+    need_deal(by, opportunity_id)
+    return from_facts(opportunity_id, by=by)
+
+
+def stands_on_a_deal(request: Request) -> bool:
+    """Whether a request names the deal that it is about, so that its amount and earners are facts."""
+    return bool(request.current.content.get("fields", {}).get("opportunity_id"))
+
+
 def seen_by(by: Actor, request: Request) -> bool:
     """Whether the deal of a request is in sight: what deals add to who may see a request."""
     deals = visible_deals(scope(by))
     return deals is None or str(request.current.content.get("fields", {}).get("opportunity_id", "")) in deals
-
-
-def prefill(opportunity_id: str, *, by: Actor) -> dict[str, Any]:
-    """A request on a deal with everything that the facts know: amounts, term, lines, the customer's last price, who earns."""
-    found = deal(by, opportunity_id)
-    own, currency = found["record"], found["currency"] or current().settings.currency
-    lines = [_line(row, currency) for row in found["lines"]]
-    fields: dict[str, Any] = {
-        "opportunity_id": opportunity_id, "account_id": found["account_id"], "order_type": found["order_type"], "segment": found["segment"],
-        "region": found["region"], "term_months": own.get("term_months"), "net_arr": _major(own.get("net_arr_minor"), currency),
-        "net": _major(own.get("tcv_minor") or own.get("amount_minor"), currency), "renewal_base": _major(own.get("renewal_base_minor"), currency),
-        "start_date": own["start_date"].isoformat() if own.get("start_date") else None, "payment_terms": "Net 30", "payment_schedule": "Annual",
-        "account": {"name": found["account"], "segment": found["segment"]},
-    }  # fmt: skip
-    if own.get("renewal_base_minor"):
-        fields["renewal_net"] = (
-            _major(own.get("net_arr_minor"), currency) and f"{Decimal(fields['renewal_base']) + Decimal(fields['net_arr'])}"
-        )
-    if lines:
-        fields["lines"] = lines
-        listed = sum((Decimal(line["list"]) for line in lines if line.get("list")), Decimal(0))
-        net = sum((Decimal(line["net"]) for line in lines if line.get("net")), Decimal(0))
-        if listed > 0:
-            fields["discount"] = _percent(1 - net / listed)
-            fields["list"], fields["net"] = f"{listed}", f"{net}"
-    earners = sorted(
-        {found["owner_id"], *(row["user_id"] for row in found["splits"] if not row["is_overlay"] and row["until"] is None)} - {None}
-    )
-    return {
-        "kind": "deal", "title": f"{found['name']}"[:200], "currency": currency, "owner": found["owner_id"] or "", "region": found["region"] or "",
-        "earners": earners, "amount": _major(own.get("tcv_minor") or own.get("amount_minor"), currency),
-        "fields": {name: value for name, value in fields.items() if value not in (None, "", {})},
-    }  # fmt: skip
-
-
-def _line(row: Mapping[str, Any], currency: str) -> dict[str, Any]:
-    quantity = row["quantity"] or Decimal(1)
-    unit = to_major(row["unit_price_minor"], currency) if row["unit_price_minor"] is not None else None
-    net = to_major(row["amount_minor"], currency) if row["amount_minor"] is not None else None
-    discount = Decimal(row["discount_ppm"]) / 1_000_000 if row["discount_ppm"] is not None else None
-    listed = None
-    if net is not None and discount is not None and discount < 1:
-        listed = (net / (1 - discount)).quantize(Decimal("0.01"))
-    elif unit is not None:
-        listed = (unit * quantity).quantize(Decimal("0.01"))
-    made = {
-        "id": row["id"], "product": row["product"], "quantity": f"{quantity.normalize():f}", "list": f"{listed}" if listed is not None else None,
-        "net": f"{net}" if net is not None else None, "discount": _percent(discount) if discount is not None else None,
-    }  # fmt: skip
-    return {name: value for name, value in made.items() if value is not None}
-
-
-def _percent(share: Decimal) -> str:
-    text = f"{(share * 100).quantize(Decimal('0.01')):f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
-
-
-def _major(minor: int | None, currency: str) -> str | None:
-    return None if minor is None else f"{to_major(minor, currency):f}"
 
 
 def begin(opportunity_id: str, *, by: Actor) -> DealRequest:
@@ -173,7 +122,8 @@ def begin(opportunity_id: str, *, by: Actor) -> DealRequest:
     return made
 
 
-def _may_write(found: DealRequest, by: Actor) -> None:
+def may_write(found: DealRequest, by: Actor) -> None:
+    """Raise Refused unless the actor may change the request: its author, the deal's owner, or the desk on their behalf."""
     _may_ask(by)
     owner = str(found.content.get("owner", ""))
     if person_of(by) not in (found.person_id, owner) and by.name != found.created_by and not by.has("sales-ops", "deal-desk"):
@@ -183,7 +133,7 @@ def _may_write(found: DealRequest, by: Actor) -> None:
 def save(request_id: int, content: Mapping[str, Any], *, by: Actor, seen: str = "") -> DealRequest:
     """Keep a draft. `seen` is the digest of the draft that the author started from; another one raises Conflict."""
     found = find(request_id, by=by)
-    _may_write(found, by)
+    may_write(found, by)
     with transaction.atomic():
         found = DealRequest.objects.select_for_update().get(pk=found.pk)
         if seen and found.digest != seen:
@@ -197,10 +147,11 @@ def save(request_id: int, content: Mapping[str, Any], *, by: Actor, seen: str = 
 def preview(found: DealRequest, content: Mapping[str, Any], *, by: Actor) -> Preview:
     """What a draft would need, with what was approved before."""
     told = {**content, "submitter": (found.approval.submitter if found.approval else "") or person_of(by) or found.person_id}
-    return submitting.preview(told, by=_for(by), request_id=found.approval_id)
+    return submitting.preview(told, by=in_their_name(by), request_id=found.approval_id, checked=True)
 
 
-def _for(by: Actor) -> Actor:
+def in_their_name(by: Actor) -> Actor:
+    """The actor with the right to submit for the author, whose own rights were looked at already."""
     from dataclasses import replace
 
     return replace(by, roles=by.roles | {"deal-desk"})
@@ -209,28 +160,34 @@ def _for(by: Actor) -> Actor:
 def submit(request_id: int, *, by: Actor, note: str = "", key: str = "") -> DealRequest:
     """Submit the draft: a first version, or the next one."""
     found = find(request_id, by=by)
-    _may_write(found, by)
+    may_write(found, by)
     need_deal(by, found.opportunity_id)
     _agree(found.content.get("fields", {}))
-    found.content = {**found.content, **_from_facts(found.opportunity_id, by=by)}
+    found.content = _as_known(found, by=by)
     if found.approval_id is None:
         content = {**found.content, "id": found.number}
         approval = submitting.submit(
-            content, by=_for(by), key=key or f"deal-request:{found.pk}", subject_id=found.opportunity_id, note=note
+            content, by=in_their_name(by), key=key or f"deal-request:{found.pk}", subject_id=found.opportunity_id, note=note, checked=True
         )
         with transaction.atomic():
             found = DealRequest.objects.select_for_update().get(pk=found.pk)
             found.approval = approval
             found.save()
     else:
-        submitting.revise(found.approval_id, {**found.content, "id": found.number}, by=_for(by), note=note)
+        submitting.revise(found.approval_id, {**found.content, "id": found.number}, by=in_their_name(by), note=note, checked=True)
+        from closedwon.deals.actions import gate
+
+        gate.follow(found.pk, by=by)
     return find(request_id, by=by)
 
 
-def _from_facts(opportunity_id: str, *, by: Actor) -> dict[str, Any]:
-    """Who owns and earns, how much and where: always what the facts say, whatever a draft says."""
-    known = prefill(opportunity_id, by=by)
-    return {name: known[name] for name in ("kind", "currency", "owner", "region", "earners", "amount")}
+def _as_known(found: DealRequest, *, by: Actor) -> dict[str, Any]:
+    """A draft as it is submitted: in the name of who submits it, and true to the facts where they speak."""
+    known = prefill(found.opportunity_id, by=by)
+    told = {name: value for name, value in found.content.items() if name in ("title", "fields", "lines", "adhoc")}
+    fields = {name: value for name, value in told.get("fields", {}).items() if name not in FIELDS}
+    fields |= {name: known["fields"][name] for name in FIELDS if name in known["fields"]}
+    return {**told, **{name: known[name] for name in MEMBERS}, "submitter": person_of(by) or found.person_id, "fields": fields}
 
 
 def _agree(fields: Mapping[str, Any]) -> None:
@@ -241,95 +198,20 @@ def _agree(fields: Mapping[str, Any]) -> None:
     except (KeyError, InvalidOperation):
         return
     if listed > 0 and abs(1 - net / listed - share) > Decimal("0.005"):
-        text = f"List {listed:,} and net {net:,} make a discount of {_percent(1 - net / listed)}, not {fields['discount']}."
+        text = f"List {listed:,} and net {net:,} make a discount of {percent(1 - net / listed)}, not {fields['discount']}."
         raise Invalid(text, mend="Correct the discount or one of the prices.")
 
 
 def drop(request_id: int, *, by: Actor) -> None:
     """Throw a draft away that was never submitted."""
     found = find(request_id, by=by)
-    _may_write(found, by)
+    may_write(found, by)
     if found.approval_id is not None:
         raise Conflict("It was submitted already.", mend="Take it back instead.")
     with transaction.atomic():
         found.dropped_at = timezone.now()
         found.save()
         record(by=by.name, verb="deals.request_dropped", subject=f"deal-request:{found.pk}", detail={}, channel=by.channel)
-
-
-def sign(request_id: int, paper: str, signed_at: datetime, *, by: Actor) -> DealRequest:
-    """Note that the customer signed what was approved, on whose paper, and open the second gate."""
-    found = find(request_id, by=by)
-    _may_write(found, by)
-    if paper not in ("standard", "customer"):
-        raise Invalid("The paper is ours (standard) or the customer's (customer).", mend="Write standard or customer.")
-    if found.approval is None or found.approval.state != "approved":
-        raise Conflict("Only what is approved can be signed.", mend="Get it approved first; a side letter counts as a new version.")
-    if found.order_id is not None:
-        raise Conflict("Its booking is being checked already.")
-    now = timezone.now()
-    if signed_at.year < 2000:
-        raise Invalid("It was not signed in this century.", mend="Give the instant of the signature.")
-    if signed_at > now:
-        raise Invalid("It was signed in the future.", mend="Give the instant of the signature.")
-    content = order_content(found, paper, signed_at, now)
-    order = submitting.submit(content, by=_for(by), key=f"deal-order:{found.pk}", subject_id=found.opportunity_id)
-    with transaction.atomic():
-        found = DealRequest.objects.select_for_update().get(pk=found.pk)
-        found.order, found.paper, found.signed_at, found.signed_submitted_at = order, paper, signed_at, now
-        found.save()
-        detail = {
-            "paper": paper,
-            "signed_at": signed_at,
-            "approved_hash": found.approval.content_hash if found.approval else "",
-            "order": order.pk,
-        }
-        record(by=by.name, verb="deals.signed", subject=f"deal-request:{found.pk}", detail=detail, channel=by.channel)
-    return found
-
-
-def order_content(found: DealRequest, paper: str, signed_at: datetime, now: datetime) -> dict[str, Any]:
-    """The request of the second gate: what was signed, when, and where it would book."""
-    clocks = desk_policy().clocks
-    where = booking(signed_at, now, now, Calendar.from_settings(current().settings.calendar), clocks)
-    fields: dict[str, Any] = {
-        "paper": paper, "signed_on": clocks.local(signed_at).date().isoformat(), "submitted_on": clocks.local(now).date().isoformat(),
-        "months_locked": where.locked, "opportunity_id": found.opportunity_id, "account_id": found.account_id,
-        "booked_arr": found.content.get("fields", {}).get("net_arr"), "start_date": found.content.get("fields", {}).get("start_date"),
-        "approved_hash": found.approval.content_hash if found.approval else "",
-    }  # fmt: skip
-    ends = renewed_contract_end(found.opportunity_id)
-    if ends is not None:
-        fields["renewal_ends_on"] = ends.isoformat()
-    return {
-        "kind": "order", "id": f"{found.number}-order", "title": f"Booking: {found.title}"[:200], "currency": found.content.get("currency", ""),
-        "submitter": found.approval.submitter if found.approval else found.person_id, "owner": found.content.get("owner", ""),
-        "region": found.content.get("region", ""), "earners": found.content.get("earners", []), "amount": found.content.get("amount"),
-        "fields": {name: value for name, value in fields.items() if value not in (None, "")},
-    }  # fmt: skip
-
-
-def renewed_contract_end(opportunity_id: str) -> date | None:
-    """The end of the contract that a renewal deal renews."""
-    ends = [
-        row["end_date"]
-        for row in facts_rows("contracts", ("renewal_opportunity_id", "end_date"))
-        if row["renewal_opportunity_id"] == opportunity_id
-    ]
-    known = [end for end in ends if end is not None]
-    return max(known, default=None)
-
-
-def where_it_books(found: DealRequest) -> dict[str, Any] | None:
-    """On which day a signed order books, why, and how late its renewal is."""
-    if found.signed_at is None or found.signed_submitted_at is None:
-        return None
-    clocks = desk_policy().clocks
-    reviewed = found.order.closed_at if found.order and found.order.closed_at else timezone.now()
-    told = booking(found.signed_at, found.signed_submitted_at, reviewed, Calendar.from_settings(current().settings.calendar), clocks)
-    ends = renewed_contract_end(found.opportunity_id)
-    late = lateness(ends, clocks.local(found.signed_submitted_at).date(), clocks) if ends else None
-    return {"day": told.day, "back_dated": told.back_dated, "locked": told.locked, "why": told.why, "late": late}
 
 
 def of_deal(opportunity_id: str, *, by: Actor) -> list[DealRequest]:

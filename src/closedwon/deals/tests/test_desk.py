@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from closedwon.approvals.actions import deciding
 from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
-from closedwon.deals.actions import desk, requests
+from closedwon.deals.actions import desk, gate, requests
 from closedwon.deals.models import DeskCase
 from closedwon.deals.tests.test_requests import ADMIN, BOSS, DESK, MATE, REP, actor, written
 from closedwon.deals.tests.test_requests import company as company  # noqa: PLC0414 - the fixture
@@ -76,7 +76,7 @@ def test_rating_and_looking_over(company: None) -> None:
 def test_a_booking_needs_its_check_and_its_items(company: None) -> None:
     made = written()
     requests.submit(made.pk, by=REP)
-    signed = requests.sign(made.pk, "standard", timezone.now() - timedelta(minutes=1), by=REP)
+    signed = gate.sign(made.pk, "standard", timezone.now() - timedelta(minutes=1), by=REP)
     assert signed.order is not None
     with pytest.raises(Refused):
         desk.mark(made.pk, "x", "done", by=REP)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from closedwon.approvals.actions import deciding, standing
 from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
 from closedwon.crm.actions import refresh
-from closedwon.deals.actions import requests
+from closedwon.deals.actions import gate, requests
 from closedwon.deals.models import DealRequest
 from closedwon.people.actor import SYSTEM, Actor
 from closedwon.people.facts import publish_rows
@@ -119,18 +119,18 @@ def test_from_draft_to_booking(company: None) -> None:
     assert found.approval is not None
     assert found.approval.state == "pending"
     with pytest.raises(Conflict, match="Only what is approved"):
-        requests.sign(made.pk, "standard", timezone.now(), by=REP)
+        gate.sign(made.pk, "standard", timezone.now(), by=REP)
     deciding.decide(found.approval.pk, "approve", content_hash=found.approval.content_hash, by=actor("fin", "finance"))
     with pytest.raises(Invalid, match="future"):
-        requests.sign(made.pk, "standard", timezone.now() + timedelta(hours=1), by=REP)
-    signed = requests.sign(made.pk, "standard", timezone.now() - timedelta(minutes=5), by=REP)
+        gate.sign(made.pk, "standard", timezone.now() + timedelta(hours=1), by=REP)
+    signed = gate.sign(made.pk, "standard", timezone.now() - timedelta(minutes=5), by=REP)
     assert signed.order is not None
     assert [step.title for step in signed.order.current.steps.all()] == ["Order management", "Finance"]
-    told = requests.where_it_books(signed)
+    told = gate.where_it_books(signed)
     assert told is not None
     assert not told["locked"]
     with pytest.raises(Conflict, match="already"):
-        requests.sign(made.pk, "standard", timezone.now(), by=REP)
+        gate.sign(made.pk, "standard", timezone.now(), by=REP)
 
 
 def test_a_bill_to_typo_asks_nobody_again(company: None) -> None:
