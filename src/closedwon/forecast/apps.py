@@ -18,6 +18,7 @@ class ForecastConfig(AppConfig):
     name = "closedwon.forecast"
     label = "forecast"
     default_auto_field = "django.db.models.BigAutoField"
+    audited: ClassVar[dict[str, str]] = {"call": "deal", "/forecast/": "deal", "/api/v1/forecast/": "deal"}
     nav: ClassVar[list[NavItem]] = [
         NavItem("Forecast", "Board", "forecast:board", SEES, 10, words="roll-up quota commit gap coverage"),
         NavItem("Forecast", "Waterfall", "forecast:waterfall", SEES, 20, words="pipeline moved pushed new flow"),
@@ -33,6 +34,7 @@ class ForecastConfig(AppConfig):
         from closedwon.forecast.home import cards, currencies, scopes
         from closedwon.forecast.policy import ForecastPolicy
         from closedwon.forecast.projection.kinds import register_projection
+        from closedwon.forecast.renewals.kinds import register_renewals
         from closedwon.policies.registry import PolicyKind, register
         from closedwon.ui import context, today
 
@@ -67,6 +69,7 @@ class ForecastConfig(AppConfig):
             )
         )
         register_projection()
+        register_renewals()
         context.register_scopes(scopes)
         context.register_currencies(currencies)
         today.register(cards)

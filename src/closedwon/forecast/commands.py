@@ -20,7 +20,7 @@ Form = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
-    from closedwon.forecast import commands_projection
+    from closedwon.forecast import commands_projection, commands_renewals
 
     forecast = typer.Typer(help="The weekly forecast.", no_args_is_help=True)
     forecast.command("show")(show)
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     forecast.command("why")(why)
     forecast.command("refresh")(refresh)
     commands_projection.register(forecast)
+    commands_renewals.register(forecast)
     app.add_typer(forecast, name="forecast")
     pipeline = typer.Typer(help="What moved the pipeline.", no_args_is_help=True)
     pipeline.command("waterfall")(waterfall)
