@@ -140,7 +140,7 @@ def _reroute(step_id: int, everybody: People, at: datetime) -> int:
         request, version, step = found
         united = policies().on(request.kind, today(version.created_at))
         resolver = _resolver(request, version, united, everybody, at)
-        role = next((known for name in step.roles if (known := role_of(united, name))), None)
+        role = next((one for name in step.roles if (one := role_of(united, name))), None)
         added = []
         known = set(step.asks.values_list("person", flat=True))
         for ask in step.asks.filter(state="open"):

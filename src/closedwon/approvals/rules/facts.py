@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +17,8 @@ from closedwon.formula.types import WIDE, Type
 from closedwon.formula.values import BadValue, decimal_of, flat, given_back, taken
 
 Values = Mapping[str, Any]
+HASH = re.compile(r"[0-9a-f]{64}")
+"""A sha256, of which people read the beginning."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def _converted(value: Any, kind: Type, rate: Decimal) -> Any:
             {name: _converted(inner, kind.fields[name], rate) if name in kind.fields else inner for name, inner in row.items()}
             for row in value
         ]
-    return (value * rate).quantize(Decimal(1).scaleb(-kind.scale)) if kind.kind == "money" else value
+    return _rounded(WIDE.multiply(value, rate), kind) if kind.kind == "money" else value
 
 
 def _twice(united: United, values: Values) -> list[Problem]:
@@ -242,6 +245,8 @@ def shown(value: Any, kind: Type | None) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, str) and HASH.fullmatch(value):
+        return value[:8]
     if isinstance(value, list):
         return f"{len(value)} lines" if len(value) != 1 else "1 line"
     if isinstance(value, Decimal | int):

@@ -68,10 +68,10 @@ def sign(request_id: int, paper: str, signed_at: datetime, *, by: Actor) -> Deal
     may_write(found, by)
     if paper not in ("standard", "customer"):
         raise Invalid("The paper is ours (standard) or the customer's (customer).", mend="Write standard or customer.")
-    if found.approval is None or found.approval.state != "approved":
-        raise Conflict("Only what is approved can be signed.", mend="Get it approved first; a side letter counts as a new version.")
     if found.booked_at is not None:
         raise Conflict("It is booked already.", mend="What was agreed since is booked as an amendment of its own.")
+    if found.approval is None or found.approval.state != "approved":
+        raise Conflict("Only what is approved can be signed.", mend="Get it approved first; a side letter counts as a new version.")
     if not may_sign(found):
         raise Conflict("Its booking is being checked already.")
     now = timezone.now()

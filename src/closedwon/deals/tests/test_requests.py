@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from closedwon.approvals.actions import deciding, standing
+from closedwon.approvals.actions import deciding, standing, submitting
 from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
 from closedwon.crm.actions import refresh
-from closedwon.deals.actions import gate, requests
+from closedwon.deals.actions import desk, gate, requests
 from closedwon.deals.models import DealRequest
 from closedwon.people.actor import SYSTEM, Actor
 from closedwon.people.facts import publish_rows
@@ -165,3 +165,86 @@ def test_a_draft_cannot_change_who_owns_and_what_it_is_worth(company: None) -> N
         ["rep"],
         "90000.00",
     )
+
+
+def approved(**fields: Any) -> DealRequest:
+    """A request that finance approved."""
+    found = requests.submit(written(payment_terms="Net 60", **fields).pk, by=REP)
+    assert found.approval is not None
+    deciding.decide(found.approval.pk, "approve", content_hash=found.approval.content_hash, by=actor("fin", "finance"))
+    return found
+
+
+def change(found: DealRequest, **fields: Any) -> DealRequest:
+    content = DealRequest.objects.get(pk=found.pk).content
+    requests.save(found.pk, {**content, "fields": {**content["fields"], **fields}}, by=REP)
+    return requests.submit(found.pk, by=REP)
+
+
+def order_of(found: DealRequest) -> Any:
+    made = DealRequest.objects.select_related("order").get(pk=found.pk).order
+    assert made is not None
+    return made
+
+
+def test_a_bill_to_typo_after_signature_holds_no_booking_up(company: None) -> None:
+    found = approved(bill_to="Acmee")
+    gate.sign(found.pk, "standard", timezone.now() - timedelta(minutes=5), by=REP)
+    order = order_of(found)
+    deciding.decide(order.pk, "approve", content_hash=order.content_hash, by=actor("om"))
+    change(found, bill_to="Acme")
+    order = order_of(found)
+    assert [step.state for step in order.current.steps.order_by("order")] == ["inherited", "open"]
+    assert not gate.is_apart(requests.find(found.pk, by=REP))
+
+
+def test_a_side_letter_is_approved_signed_and_checked_anew(company: None) -> None:
+    found = approved()
+    gate.sign(found.pk, "standard", timezone.now() - timedelta(minutes=5), by=REP)
+    for person in ("om", "fin"):
+        order = order_of(found)
+        deciding.decide(order.pk, "approve", content_hash=order.content_hash, by=actor(person))
+    assert order_of(found).state == "approved"
+    changed = change(found, payment_terms="Net 90")
+    assert changed.approval is not None
+    assert changed.approval.state == "pending"
+    assert order_of(found).state == "recalled"
+    with pytest.raises(Conflict, match="not through"):
+        desk.book(found.pk, by=DESK)
+    with pytest.raises(Conflict, match="Only what is approved"):
+        gate.sign(found.pk, "standard", timezone.now(), by=REP)
+    deciding.decide(changed.approval.pk, "approve", content_hash=changed.approval.content_hash, by=actor("fin", "finance"))
+    assert gate.is_apart(requests.find(found.pk, by=REP))
+    gate.sign(found.pk, "standard", timezone.now() - timedelta(minutes=1), by=REP)
+    order = order_of(found)
+    assert (order.number, order.state) == (2, "pending")
+    assert "What was agreed goes from" in order.current.steps.order_by("order").first().because
+    for person in ("om", "fin"):
+        deciding.decide(order.pk, "approve", content_hash=order.content_hash, by=actor(person))
+    for row in desk.checklist(found.pk, by=DESK):
+        desk.mark(found.pk, row["item"], "done", by=DESK)
+    assert desk.book(found.pk, by=DESK).booked_on is not None
+    later = change(found, payment_terms="Prepaid", free_months="1")
+    assert gate.is_apart(requests.find(later.pk, by=REP))
+    assert order_of(found).state == "approved"
+    with pytest.raises(Conflict, match="booked already"):
+        gate.sign(found.pk, "standard", timezone.now(), by=REP)
+
+
+def test_a_draft_speaks_in_nobody_else_s_name_and_brings_no_rates(company: None) -> None:
+    made = written(payment_terms="Net 60")
+    said = {**made.content, "submitter": "mate", "rates": {"USD": "0.01"}, "fields": {**made.content["fields"], "account_id": "A9"}}
+    requests.save(made.pk, said, by=REP)
+    found = requests.submit(made.pk, by=REP)
+    assert found.approval is not None
+    content = found.approval.current.content
+    assert (content["submitter"], content.get("rates"), content["fields"]["account_id"]) == ("rep", None, "A1")
+
+
+def test_a_request_sent_past_the_deal_desk_is_held_to_the_facts(company: None) -> None:
+    fields = {"opportunity_id": "D1", "discount": "10%", "term_months": 12, "payment_terms": "Net 60"}
+    sent = {"kind": "deal", "amount": "1", "earners": [], "owner": "mate", "currency": "EUR", "fields": fields}
+    made = submitting.submit(sent, by=REP)
+    assert (made.owner, made.earners, made.currency, f"{made.amount:.0f}") == ("rep", ["rep"], "USD", "90000")
+    with pytest.raises(NotFound):
+        submitting.submit(sent, by=MATE)
