@@ -150,6 +150,17 @@ _ALL = (
     _table("territory_members", "territory_id position_id since", "until role share_ppm", "Seats of a territory, dated"),
     _table("account_territories", "account_id territory_id since", "until reason", "Accounts of a territory, dated"),
     _table("exchange_rates", "kind currency to_currency since", "until rate_ppb", "Dated exchange rates; kind is plan, market, crm, ..."),
+    _table("approval_requests", "id", "kind subject_id title submitter_id owner_id region currency amount_minor rate_ppb state auto_reason "
+           "submitted_on:date submitted_at closed_at versions:int content_hash asked_roles minutes:int discount_ppm list_minor net_minor "
+           "net_arr_minor term_months:decimal payment_terms payment_schedule free_months:decimal credits_minor last_discount_ppm "
+           "renewal_base_minor renewal_net_minor price_lock:bool order_type segment account_id fields known_at",
+           "Past requests for approval as first submitted: fields as columns and whole as JSON, who was asked, how it ended, business minutes"),
+    _table("approval_steps", "request_id version step:int", "kind role roles title side group_no:int region state person_id via opened_at due_at "
+           "done_at sla_hours:int minutes:int submitted_on:date",
+           "The steps of past requests: who was asked in which role, from when until when, business minutes taken"),
+    _table("deal_approvals", "opportunity_id subject_kind", "request_id content_hash state approved_at submitted_at approved_amount_minor currency "
+           "discount_ppm needed_roles needs_approval:bool tested_fields known_at",
+           "What each deal's sign-off stands at, and whether the policy asks for one"),
     _table("period_locks", "field period", "locked_at locked_by", "Periods that are closed; later changes are restatements"),
     _table("forecast_calls", "position_id type period category as_of_at", "amount_minor currency user_id note on_behalf_of",
            "Past calls brought in from another system"),

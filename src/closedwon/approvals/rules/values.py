@@ -146,10 +146,11 @@ _DECIMAL = re.compile(r"[+-]?\d+\.\d+")
 
 def content_hash(kind: str, currency: str, fields: Mapping[str, Any]) -> str:
     """The sha256 of the RFC 8785 JSON of a content, with numbers in one spelling and lines in the order of their ids."""
-    return hashlib.sha256(rfc8785.dumps({"kind": kind, "currency": currency, "fields": _plain(fields)})).hexdigest()
+    return hashlib.sha256(rfc8785.dumps({"kind": kind, "currency": currency, "fields": plainly(fields)})).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plainly(value: Any) -> Any:
+    """A value in one spelling: numbers as plain digits, percentages with their sign, lines in the order of their ids."""
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int | float | Decimal):
@@ -160,9 +161,9 @@ def _plain(value: Any) -> Any:
             return _number(Decimal(found[1])) + "%"
         return _number(Decimal(text)) if _DECIMAL.fullmatch(text) else text
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items() if inner is not None and inner != ""}
+        return {str(key): plainly(inner) for key, inner in value.items() if inner is not None and inner != ""}
     if isinstance(value, Sequence):
-        rows = [_plain(inner) for inner in value]
+        rows = [plainly(inner) for inner in value]
         by_id = all(isinstance(row, dict) and "id" in row for row in rows)
         return sorted(rows, key=lambda row: (str(row["id"]), rfc8785.dumps(row))) if by_id else rows
     return value.isoformat() if isinstance(value, date | datetime) else str(value)

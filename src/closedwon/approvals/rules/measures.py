@@ -1,0 +1,53 @@
+"""How approvals went, over the tables of past requests and their steps: turnaround, outcomes, rework. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from closedwon.base.rule import Rule
+from closedwon.base.tables import columns, table
+
+PARAMS = columns("kind start:date stop:date")
+STEP_DIMENSIONS = {"role": "s.role", "region": "s.region", "step": "s.title", "month": "SUBSTRING(CAST(s.submitted_on AS VARCHAR), 1, 7)"}
+"""What steps may be looked at by."""
+REQUEST_DIMENSIONS = {
+    "region": "r.region", "month": "SUBSTRING(CAST(r.submitted_on AS VARCHAR), 1, 7)", "roles": "r.asked_roles", "segment": "r.segment", "all": "'all'",
+}  # fmt: skip
+"""What requests may be looked at by."""
+
+
+@dataclass(frozen=True, eq=False)
+class ByRule(Rule):
+    """A rule whose text looks at one dimension."""
+
+    dimension: str = field(kw_only=True)
+
+    @cached_property
+    def sql(self) -> str:
+        """The text with the dimension filled in."""
+        return super().sql.replace("dimension", self.dimension)
+
+
+@lru_cache(maxsize=16)
+def turnaround(by: str) -> Rule:
+    """Steps to one row per place of a dimension: asked, done, late, waiting, the median and the ninth decile of business minutes."""
+    outputs = columns(
+        "place asked:int done:int waiting:int late:int rejected:int median_minutes:int slow_minutes:int all_minutes:int", ("place",)
+    )
+    inputs = {"approval_steps": table("approval_steps").columns, "params": PARAMS}
+    return ByRule(
+        f"turnaround_{by}", "closedwon.approvals", "sql/turnaround.sql", inputs, outputs, ("place",), dimension=STEP_DIMENSIONS[by]
+    )
+
+
+@lru_cache(maxsize=16)
+def outcomes(by: str) -> Rule:
+    """Requests to one row per place of a dimension: how many, alone, approved, rejected, recalled, waiting, reworked, business minutes."""
+    outputs = columns(
+        "place requests:int alone:int approved:int rejected:int recalled:int waiting:int reworked:int timed:int all_minutes:int", ("place",)
+    )
+    inputs = {"approval_requests": table("approval_requests").columns, "params": PARAMS}
+    return ByRule(
+        f"outcomes_{by}", "closedwon.approvals", "sql/outcomes.sql", inputs, outputs, ("place",), dimension=REQUEST_DIMENSIONS[by]
+    )
