@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from closedwon.approvals.deciding import run_case
@@ -10,6 +10,7 @@ from closedwon.approvals.policy import Matrix
 from closedwon.approvals.rules.lint import look
 from closedwon.approvals.rules.united import unite
 from closedwon.base.errors import NotReady, Problem
+from closedwon.policies.cases import beside
 from closedwon.policies.linting import Lint
 from closedwon.policies.registry import PolicyKind
 
@@ -20,7 +21,7 @@ def _case(policy: Matrix, given: Mapping[str, Any]) -> Mapping[str, Any]:
     day = max(version.since for version in policy.version)
     if not unite(alone, policy.subject, day).problems:
         return run_case(alone, given)
-    return run_case({**_others(policy), **alone}, given)
+    return run_case({**(beside() or _others(policy)), **alone}, given)
 
 
 def _others(policy: Matrix) -> dict[str, Matrix]:
@@ -36,6 +37,14 @@ def _others(policy: Matrix) -> dict[str, Matrix]:
 
 def _look(documents: Mapping[str, Matrix], context: Lint) -> Iterable[Problem]:
     return look(documents, context)
+
+
+def _answered(policy: Matrix, place: Sequence[str | int], finding: str) -> bool:
+    """Whether a table's hole has somebody who decides there: its `on_gap`, or the floor's `otherwise`."""
+    if finding != "gap" or len(place) < 4 or place[0] != "version" or place[2] != "table":
+        return False
+    version = policy.version[int(place[1])]
+    return bool(version.table[int(place[3])].on_gap or version.floor)
 
 
 def names(given: Mapping[str, Any], place: tuple[str | int, ...]) -> Mapping[str, str]:
@@ -66,4 +75,5 @@ KIND = PolicyKind(
     run_case=_case,
     lint=_look,
     names=names,
+    tolerates=_answered,
 )

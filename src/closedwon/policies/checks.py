@@ -51,7 +51,7 @@ def check_all(texts: Texts, files: Mapping[str, str] | None = None) -> dict[str,
         found[key] += problems
         if value is not None:
             values[key] = value
-            found[key] += table_problems(value, text, places[key])
+            found[key] += table_problems(value, text, places[key], document(key).kind.tolerates)
     _references(texts, values, places, found)
     for kind in {document(key).kind for key in texts}:
         if kind.lint:

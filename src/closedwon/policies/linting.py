@@ -58,12 +58,15 @@ class Lint:
         return self.problem(name, place, message, severity="warning", mend=mend)
 
 
-def table_problems(value: Any, text: str, file: str) -> list[Problem]:
-    """What the linter of decision tables finds in a policy: gaps, overlaps, cliffs; errors and warnings."""
+def table_problems(value: Any, text: str, file: str, tolerates: Callable[[Any, Place, str], bool] | None = None) -> list[Problem]:
+    """What the linter of decision tables finds in a policy: gaps, overlaps, cliffs; errors and warnings.
+
+    `tolerates(value, place, finding)` tells of which findings the policy itself says what happens there: those are warnings.
+    """
     return [
         Problem(
             f"{table.name}: {found.finding}: {found.message}", file, line_of(text, list(place)), field=".".join(map(str, place)),
-            severity="error" if found.level == "error" else "warning",
+            severity="error" if found.level == "error" and not (tolerates and tolerates(value, place, found.finding)) else "warning",
         )
         for place, table, found in findings(value)
     ]  # fmt: skip

@@ -76,4 +76,4 @@ def _read(file: Path, name: str, kind: PolicyKind) -> tuple[FromFile | None, lis
     value, problems = load_text(text, kind.model, str(file))
     if value is None:
         return None, problems
-    return FromFile(name, file, text, value), table_problems(value, text, str(file))
+    return FromFile(name, file, text, value), table_problems(value, text, str(file), kind.tolerates)

@@ -37,6 +37,7 @@ class PolicyKind:
     a kind of one file) or with other kinds. `effect(old, new, by)` tells whom a change of one document moves and by how much, as sentences
     and rows; old is None for a new document, new is None for one that is retired. `names(given, place)` tells what a formula at a place of the
     parsed text may name, each with its type or meaning, where the field itself does not tell; editors complete them.
+    `tolerates(policy, place, finding)` tells whether a finding of a decision table, such as a gap, is one that the policy says an answer to.
     """
 
     name: str
@@ -52,6 +53,7 @@ class PolicyKind:
     effect: Callable[[Any, Any, Any], Iterable[str | Mapping[str, Any]]] | None = None
     templates: str = ""
     names: Callable[[Mapping[str, Any], tuple[str | int, ...]], Mapping[str, str]] | None = None
+    tolerates: Callable[[Any, Sequence[str | int], str], bool] | None = None
 
     @property
     def many(self) -> bool:
