@@ -66,3 +66,39 @@ class Rates:
         known = {currency for of, currency, to in self._dated if of == kind and to == to_currency} | {to_currency}
         rows = [(currency, self.find(kind, currency, to_currency, on)) for currency in sorted(known)]
         return [{"currency": currency, "to_currency": to_currency, "rate_ppb": rate} for currency, rate in rows if rate is not None]
+
+
+def ratios(rates: Iterable[Mapping[str, Any]], kind: str, day: date, company: str, currency: str = "") -> list[dict[str, Any]]:
+    """Each currency to `currency` (by default the company's) at the rates of that kind in force on a day, as a ratio of minor units.
+
+    Rates go to the company's currency; another one is reached through it. Before the first rate, the first counts; a kind with a suffix
+    (`plan-FY27`) belongs to the kind before the dash.
+    """
+    wanted = currency or company
+    best: dict[str, Mapping[str, Any]] = {}
+    for row in rates:
+        if row["to_currency"] != company or row["currency"] == company or not _is_kind(row["kind"], kind) or not row["rate_ppb"]:
+            continue
+        other = best.get(row["currency"])
+        if other is None or _rank(row, day) > _rank(other, day):
+            best[row["currency"]] = row
+    values = {company: PPB, **{name: row["rate_ppb"] for name, row in sorted(best.items())}}
+    made: list[dict[str, Any]] = [{"currency": wanted, "num": 1, "den": 1}]
+    if wanted in values:
+        made += [
+            {"currency": name, "num": value * 10 ** digits(wanted), "den": values[wanted] * 10 ** digits(name)}
+            for name, value in values.items()
+            if name != wanted
+        ]
+    return made
+
+
+def _is_kind(given: str | None, wanted: str) -> bool:
+    return given == wanted or (given or "").startswith(f"{wanted}-")
+
+
+def _rank(row: Mapping[str, Any], day: date) -> tuple[int, int]:
+    """Rates in force before those that ended, those before future ones; then the latest begun, or the first to come."""
+    if row["since"] > day:
+        return (0, -row["since"].toordinal())
+    return (2 if day < (row.get("until") or date.max) else 1, row["since"].toordinal())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from closedwon.base.calendar import Calendar, Period
 from closedwon.base.errors import Invalid
-from closedwon.base.money import PPB, digits
+from closedwon.base.rates import ratios
 from closedwon.crm.policy import PipelinePolicy
 from closedwon.forecast.policy import ForecastPolicy, ForecastType
 from closedwon.forecast.rules import Organisation, Shape
-from closedwon.people.rules import LAST, owner_seats, seats_on, tree_at
+from closedwon.people.rules import owner_seats, seats_on, tree_at
 
 Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
@@ -67,40 +67,8 @@ def waterfall_params(kind: ForecastType, period: Period, currency: str, begin: t
     return [{**type_params(kind, period, currency), **made}]
 
 
-def rate_rows(rates: Iterable[Row], kind: str, day: date, company: str, currency: str = "") -> Rows:
-    """Each currency to `currency` (by default the company's) at the rates of that kind in force on a day, as a ratio of minor units.
-
-    Rates go to the company's currency; another one is reached through it. Before the first rate, the first counts; a kind with a suffix
-    (`plan-FY27`) belongs to the kind before the dash.
-    """
-    wanted = currency or company
-    best: dict[str, Row] = {}
-    for row in rates:
-        if row["to_currency"] != company or row["currency"] == company or not _is_kind(row["kind"], kind) or not row["rate_ppb"]:
-            continue
-        other = best.get(row["currency"])
-        if other is None or _rank(row, day) > _rank(other, day):
-            best[row["currency"]] = row
-    values = {company: PPB, **{name: row["rate_ppb"] for name, row in sorted(best.items())}}
-    made: Rows = [{"currency": wanted, "num": 1, "den": 1}]
-    if wanted in values:
-        made += [
-            {"currency": name, "num": value * 10 ** digits(wanted), "den": values[wanted] * 10 ** digits(name)}
-            for name, value in values.items()
-            if name != wanted
-        ]
-    return made
-
-
-def _is_kind(given: str | None, wanted: str) -> bool:
-    return given == wanted or (given or "").startswith(f"{wanted}-")
-
-
-def _rank(row: Row, day: date) -> tuple[int, int]:
-    """Rates in force before those that ended, those before future ones; then the latest begun, or the first to come."""
-    if row["since"] > day:
-        return (0, -row["since"].toordinal())
-    return (2 if day < (row["until"] or LAST) else 1, row["since"].toordinal())
+rate_rows = ratios
+"""Each currency to another one as a ratio of minor units, at the rates of a kind in force on a day."""
 
 
 def organisation(tables: Mapping[str, Sequence[Row]], day: date, kind: str) -> Organisation:
