@@ -35,6 +35,7 @@ class ForecastConfig(AppConfig):
         from closedwon.forecast.policy import ForecastPolicy
         from closedwon.forecast.projection.kinds import register_projection
         from closedwon.forecast.renewals.kinds import register_renewals
+        from closedwon.forecast.summary.kinds import register_summary
         from closedwon.policies.registry import PolicyKind, register
         from closedwon.ui import context, today
 
@@ -69,6 +70,7 @@ class ForecastConfig(AppConfig):
             )
         )
         register_projection()
+        register_summary()
         register_renewals()
         context.register_scopes(scopes)
         context.register_currencies(currencies)

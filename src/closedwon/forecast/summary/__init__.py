@@ -1,0 +1,1 @@
+"""The weekly summary and the Monday scorecard: from numbers to sentences that carry their sources, and how these are written out."""
