@@ -29,10 +29,14 @@ def register(app: typer.Typer) -> None:
     formula_app.add_typer(table_app)
 
 
-def _start() -> None:
+def _start(what: str = "") -> None:
+    from closedwon.policies.alone import boot_alone, is_alone
     from closedwon.workspace.boot import boot
 
-    boot()
+    if is_alone(what):
+        boot_alone()
+    else:
+        boot()
 
 
 def _found(what: str) -> tuple[Found, list[str]]:
@@ -65,8 +69,11 @@ def list_command() -> None:
 
 @policy.command("check")
 def check_command(what: PathArgument = "") -> None:
-    """Every mistake in the text, alone and together with the others, each with its line and the mend; ends with 1 when there is one."""
-    _start()
+    """Every mistake in the text, alone and together with the others, each with its line and the mend; ends with 1 when there is one.
+
+    Files need no workspace: without one, the shipped policies stand beside them.
+    """
+    _start(what)
     from closedwon.base.policytext import excerpt
     from closedwon.policies.actions import check_all
 
@@ -88,8 +95,8 @@ def check_command(what: PathArgument = "") -> None:
 
 @policy.command("test")
 def cases_command(what: PathArgument = "") -> None:
-    """Run the cases beside the policies; every named step must come out exactly."""
-    _start()
+    """Run the cases beside the policies; every named step must come out exactly. Files need no workspace."""
+    _start(what)
     from closedwon.base.policytext import load_text
     from closedwon.policies.actions import standing
     from closedwon.policies.cases import run_cases

@@ -15,7 +15,7 @@ from closedwon import __version__
 from closedwon.base.errors import ClosedwonError
 from closedwon.workspace.settings import VARIABLE
 
-PURE = ("formula", "generate", "approvals")
+PURE = ("formula", "generate", "approvals", "commissions")
 """Rooms whose commands need no workspace and no database."""
 FIELDS = ("facts", "audit", "people", "jobs", "policies", "crm", "deals", "forecast")
 

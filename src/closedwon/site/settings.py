@@ -27,7 +27,7 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = True
 
-FIELDS = ["forecast", "deals", "crm", "approvals", "policies", "jobs", "people", "audit", "ui", "facts"]
+FIELDS = ["forecast", "commissions", "deals", "crm", "approvals", "policies", "jobs", "people", "audit", "ui", "facts"]
 """Rooms that exist, from the top of the house down; each brings pages, an API and commands where it has them."""
 
 INSTALLED_APPS = [
