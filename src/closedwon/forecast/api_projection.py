@@ -12,7 +12,7 @@ from closedwon.base.errors import Invalid
 from closedwon.base.money import format_major
 from closedwon.forecast.actions.backtest import backtest
 from closedwon.forecast.actions.projection import projection
-from closedwon.forecast.projection.results import head_row
+from closedwon.forecast.projection.results import contract_rows, head_row
 from closedwon.people.acting import api_actor
 
 router = Router()
@@ -38,6 +38,17 @@ class ProjectedDeal(Schema):
     stage: str
     close_date_lies: str = Field(description="Against the days that count: past, inside, soon after, later or none")
     value: str
+    chance: float
+    expected: str
+
+
+class ProjectedContract(Schema):
+    """An open contract in a projection: what is available to renew, its chance to be renewed, and what that comes to."""
+
+    contract: str
+    account: str
+    end: date
+    atr: str
     chance: float
     expected: str
 
@@ -85,10 +96,22 @@ class ProjectionOut(Schema):
     low: str | None
     high: str | None
     refusal: str
+    atr: str | None = Field(description="ARR of the contracts that end in the period; null where none does")
+    renewals_kept: str | None = Field(description="What of it goes on already")
+    renewals_open: str | None = Field(description="What the open contracts are expected to keep")
+    renewals_expected: str | None
+    renewals_median: str | None
+    renewals_low: str | None
+    renewals_high: str | None
+    total_expected: str | None = Field(description="New business and renewals together")
+    total_median: str | None
+    total_low: str | None
+    total_high: str | None
     notes: list[str]
     level: float
     shock: float
     deals: list[ProjectedDeal]
+    contracts: list[ProjectedContract]
     curves: list[CurveOut]
     looks: list[PastLook]
 
@@ -112,7 +135,7 @@ def show(request: HttpRequest, asked: Query[ProjectionAsked]) -> Any:
     curves = [{"name": one.name, "deals": one.deals, "points": [vars(point) for point in one.points]} for one in found.curves]
     return {
         **head_row(found), "notes": list(found.notes), "level": round(found.level, 4), "shock": round(found.shock, 4), "deals": deals,
-        "curves": curves, "looks": looks,
+        "contracts": contract_rows(found), "curves": curves, "looks": looks,
     }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def projection(
     _check(form)
     actor = _start()
     from closedwon.forecast.actions.projection import projection as project
-    from closedwon.forecast.projection.results import deal_rows, head_row
+    from closedwon.forecast.projection.results import contract_rows, deal_rows, head_row
 
     found = project(
         by=actor,
@@ -48,7 +48,9 @@ def projection(
     for text in (*found.notes, *([found.refusal] if found.refusal else [])):
         typer.secho(text, fg="yellow", err=True)
     if form == "json":
-        typer.echo(json.dumps({**head_row(found), "deals": deal_rows(found)}, ensure_ascii=False, indent=1))
+        typer.echo(
+            json.dumps({**head_row(found), "deals": deal_rows(found), "contracts": contract_rows(found)}, ensure_ascii=False, indent=1)
+        )
         return
     if form == "csv":
         from closedwon.forecast.results import write
@@ -58,9 +60,20 @@ def projection(
     head = {key: "–" if value is None else value for key, value in head_row(found).items()}
     typer.echo(f"{found.ask.type.label}, {found.ask.period.label}, as of {found.ask.day}, {found.ask.currency}")
     _table([{name: head[name] for name in ("closed", "open", "new", "expected", "median", "low", "high")}], set(head))
+    if found.renewals is not None and found.renewals.median is not None:
+        typer.echo("Renewals of the contracts that end in the period")
+        shown = {name: head[f"renewals_{name}"] for name in ("kept", "open", "expected", "median", "low", "high")}
+        _table([{"atr": head["atr"], **shown}], {"atr", *shown})
+    if found.joint is not None:
+        typer.echo("New business and renewals together")
+        shown = {name: head[f"total_{name}"] for name in ("expected", "median", "low", "high")}
+        _table([shown], set(shown))
     if found.deals:
         _table(deal_rows(found), {"value", "chance", "expected"})
         typer.echo(f"the {len(found.deals)} of {found.deal_count:,} open deals that matter most")
+    if found.renewals is not None and found.renewals.contracts:
+        _table(contract_rows(found), {"atr", "chance", "expected"})
+        typer.echo(f"the {len(found.renewals.contracts)} of {found.renewals.count:,} open contracts that matter most")
 
 
 def _days(text: str) -> list[date]:

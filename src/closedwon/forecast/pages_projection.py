@@ -67,6 +67,9 @@ def outlook(request: HttpRequest) -> HttpResponse:
     table = _deals(request, view, found)
     if table is not None and (answer := table.answer()) is not None:
         return answer
+    contracts = _contracts(request, view, found)
+    if contracts is not None and (answer := contracts.answer()) is not None:
+        return answer
     curve = next((one for one in found.curves if one.name == request.GET.get("curve")), found.curves[0] if found.curves else None)
     names = [(one.name, _url(request, view, "projection", curve=one.name) + "#chart-curve", one is curve) for one in found.curves]
     return render(
@@ -75,6 +78,7 @@ def outlook(request: HttpRequest) -> HttpResponse:
             **head, "tiles": words.tiles(found, head["board"]), "steps": words.steps(found), "outcomes": words.outcomes(found), "table": table,
             "curve": words.curve_chart(curve) if curve else None, "curve_rows": words.curve_rows(curve) if curve else [], "curves": names,
             "looks": words.look_rows(found), "factors": words.factor_rows(found), "correction": words.correction_words(found),
+            "joint": words.joint_rows(found), "contracts": contracts, "chances": found.renewals.lines if found.renewals and found.sees_all else [],
         },
     )  # fmt: skip
 
@@ -104,6 +108,32 @@ def _deals(request: HttpRequest, view: View, found: projection.Projection) -> Da
     return DataTable(
         request, "forecast:projection", columns, rows, title="The deals that matter most", unit=unit, search=False, page=15, name="projection-deals",
         note=f"{len(rows):,} of {found.deal_count:,} open deals, by what they are expected to bring",
+    )  # fmt: skip
+
+
+def _contracts(request: HttpRequest, view: View, found: projection.Projection) -> DataTable | None:
+    if found.renewals is None or not found.renewals.contracts:
+        return None
+    unit, part = found.ask.currency, found.renewals
+    columns = [
+        Col("account", "Contract of", href=lambda row: view.url(f"/pipeline/accounts/{row['account_id']}"), drawer=True, sort=False),
+        Col("expected", "Expected", "money", currency=unit, places=0, phone="big", sort=False, hint="Chance times what goes on if renewed"),
+        Col("chance", "Chance", "percent", sort=False, hint="To be renewed, by days to the end, segment and size"),
+        Col("atr", "Available to renew", "money", currency=unit, places=0, sort=False),
+        Col("end", "Term ends", "date", sort=False),
+        Col("deal", "Deal", sort=False, phone="hide"),
+    ]
+    rows = [
+        {
+            "account": one.contract.row["account_name"] or one.contract.row["contract_id"], "account_id": one.contract.row["account_id"],
+            "expected": one.expected_minor, "chance": one.chance, "atr": one.contract.atr_minor, "end": one.contract.row["end_date"],
+            "deal": one.contract.row["deal_name"] or "none yet",
+        }
+        for one in part.contracts
+    ]  # fmt: skip
+    return DataTable(
+        request, "forecast:projection", columns, rows, title="The contracts that matter most", unit=unit, search=False, page=15, prefix="c-",
+        name="projection-contracts", note=f"{len(rows):,} of {part.count:,} open contracts, by what they are expected to keep",
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from closedwon.forecast.actions.projection import Projection
+from closedwon.forecast.actions.renewal_outlook import RenewalPart
 from closedwon.forecast.projection.base import KeptCurve
 from closedwon.ui import format as fmt
 from closedwon.ui.charts import Bar, Chart, Waterfall
@@ -30,6 +31,8 @@ def lead(found: Projection) -> str:
 def tiles(found: Projection, board_href: str) -> list[Tile]:
     """The numbers on top."""
     unit = found.ask.currency
+    if found.ask.type.period_date == "renewal_due" and found.renewals is not None:
+        return _renewal_tiles(found, found.renewals)
     gap = None if found.quota is None or found.median is None else found.quota - found.median
     interval = "" if found.low is None else f"{fmt.compact(found.low, unit)} to {fmt.compact(found.high, unit)}"
     return [
@@ -44,9 +47,30 @@ def tiles(found: Projection, board_href: str) -> list[Tile]:
     ]
 
 
+def _renewal_tiles(found: Projection, part: RenewalPart) -> list[Tile]:
+    unit = found.ask.currency
+    interval = "" if part.low is None else f"{fmt.compact(part.low, unit)} to {fmt.compact(part.high, unit)}"
+    return [
+        Tile.money("Available to renew", part.atr, unit, small="contracts that end in the period"),
+        Tile.money("Kept so far", part.kept, unit, small="renewed, or renewed by itself"),
+        Tile.money("Given up so far", part.lost, unit, small="churned or downgraded"),
+        Tile.money("Open contracts", part.expected_open, unit, small=f"expected of {part.count:,} contracts"),
+        Tile.money("Projection", part.median, unit, small=interval, hint="The median of the drawn outcomes, and eight of ten of them"),
+    ]
+
+
 def steps(found: Projection) -> Waterfall:
     """From what was won to what is expected."""
     unit = found.ask.currency
+    if found.renewals is not None and found.ask.type.period_date == "renewal_due":
+        part = found.renewals
+        rest = part.open - part.expected_open
+        bars = [
+            Bar("Available", part.atr, "total"), Bar("Given up", -part.lost, "lost"), Bar("Expected to go", -rest, "down"),
+            Bar("Expected", part.atr - part.lost - rest, "total"),
+        ]  # fmt: skip
+        title = f"Of {fmt.compact(part.atr, unit)} available to renew, {fmt.compact(part.expected, unit)} are expected to go on"
+        return Waterfall(title, bars, currency=unit, key="projection", width=620)
     bars = [
         Bar("Won so far", found.closed, "total"),
         Bar("Open deals", found.open, "won"),
@@ -164,3 +188,35 @@ def week_ends(view: View, count: int, horizon: int) -> list[date]:
     day = view.day - timedelta(days=horizon)
     day -= timedelta(days=(day.weekday() + 1) % 7)
     return [day - timedelta(weeks=back) for back in range(count)][::-1]
+
+
+def joint_rows(found: Projection) -> list[dict[str, Any]]:
+    """New business, renewals and both together; none where no contract ends in the period."""
+    part = found.renewals
+    if part is None or part.median is None or found.joint is None:
+        return []
+    new = {
+        "what": "New business",
+        "done": found.closed,
+        "open": found.open + found.new,
+        "expected": found.total,
+        "median": found.median,
+        "low": found.low,
+        "high": found.high,
+    }
+    both = {"what": "Both together", "done": found.closed + part.kept, "open": found.open + found.new + part.expected_open, "expected": found.joint_expected,
+            "median": found.joint.median, "low": found.joint.low, "high": found.joint.high}  # fmt: skip
+    return [new, renewal_row(part), both]
+
+
+def renewal_row(part: RenewalPart) -> dict[str, Any]:
+    """The renewals of a period as a row."""
+    return {
+        "what": "Renewals",
+        "done": part.kept,
+        "open": part.expected_open,
+        "expected": part.expected,
+        "median": part.median,
+        "low": part.low,
+        "high": part.high,
+    }

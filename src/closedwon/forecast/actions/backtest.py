@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from closedwon.base.calendar import Period
 from closedwon.base.errors import Invalid, Refused
 from closedwon.base.money import format_major
+from closedwon.forecast.actions.renewal_outlook import renewal_look
 from closedwon.forecast.actions.rollups import seen_by
 from closedwon.forecast.projection import reading
 from closedwon.forecast.projection.arrays import EPOCH
@@ -126,7 +127,7 @@ def backtest(
 def _checked(by: Actor, ask: Ask, on: Ground) -> None:
     if not seen_by(by, ask, on).everything:
         raise Refused("A back-test is of the whole company.", mend="Ask somebody who sees all of it, such as sales ops.")
-    if refusal := reading.unfit(ask):
+    if ask.type.period_date != "renewal_due" and (refusal := reading.unfit(ask)):
         raise Invalid(refusal, mend="Choose a forecast type whose deals count by their close date.")
 
 
@@ -138,6 +139,9 @@ def _ask_of(ask: Ask, day: date, horizon: int) -> Ask:
 
 
 def _look(on: Ground, ask: Ask, horizon: int) -> Look:
+    if ask.type.period_date == "renewal_due":
+        said = renewal_look(on, ask)
+        return Look(ask.day, said.median, said.low, said.high, said.actual, said.run_rate, said.open_x_rate, said.refusal)
     policy, today = reading.policy_in_force(), ask.day.toordinal()
     found = reading.rows(on, ask, policy, places=False)
     loaded = reading.loaded(found, policy)

@@ -14,11 +14,12 @@ from closedwon.base.tables import table
 from closedwon.facts.arrow import rows_to_table
 from closedwon.facts.releases import publish
 from closedwon.facts.store import store
+from closedwon.forecast.actions.renewal_outlook import JOINS, RenewalPart, renewal_part, together
 from closedwon.forecast.actions.rollups import When, rolled, seen_by, visible_nodes
 from closedwon.forecast.projection import reading
 from closedwon.forecast.projection.base import Base, KeptCurve, base_of, read, written
 from closedwon.forecast.projection.project import project
-from closedwon.forecast.projection.simulate import Outcome, simulate
+from closedwon.forecast.projection.simulate import Outcome, Parts, simulate
 from closedwon.forecast.reading import Ask, Ground, ask_for, ground, organisation
 from closedwon.forecast.results import Line
 from closedwon.people.actor import Actor
@@ -75,11 +76,20 @@ class Projection:
     birth_days: int = 0
     sees_all: bool = False
     """Whether it was asked by somebody who sees the whole company."""
+    renewals: RenewalPart | None = None
+    """What the contracts that end in the period will keep; None where none does, or where they cannot be added to the type's amounts."""
+    joint: Outcome | None = None
+    """The outcomes of both together, under one shared shock."""
 
     @property
     def total(self) -> int:
         """Won so far and what is expected."""
         return self.closed + self.open + self.new
+
+    @property
+    def joint_expected(self) -> int | None:
+        """What is expected of new business and renewals together; None without renewals."""
+        return None if self.joint is None or self.renewals is None else self.total + self.renewals.expected
 
 
 def projection(
@@ -106,7 +116,10 @@ def projected(on: Ground, ask: Ask, by: Actor, node: str | None, take: int = 25)
     nodes = visible_nodes(organisation(on, ask).tree, seen, node)
     line = _line(rolled(on, ask, seen, node=node), node)
     span = reading.span_of(ask)
+    everyone = seen.everything and not node
     head = Projection(node or "", ask, span.days, "", _notes(ask, None), line["closed"], quota=line.quota, sees_all=seen.everything)
+    if ask.type.period_date == "renewal_due":
+        return _renewals_alone(on, head, None if everyone else nodes, take)
     if refusal := reading.unfit(ask):
         return replace(head, refusal=refusal, notes=())
     if not span.days:
@@ -117,8 +130,7 @@ def projected(on: Ground, ask: Ask, by: Actor, node: str | None, take: int = 25)
     head = replace(head, notes=_notes(ask, base), observed=base.observed, won_deals=base.won, birth_days=base.birth_days)
     if base.refusal:
         return replace(head, refusal=base.refusal)
-    everyone = seen.everything and not node
-    made = _drawn(head, base, ask, None if everyone else nodes, take)
+    made = _drawn(on, head, base, ask, None if everyone else nodes, take)
     if not seen.everything:
         return made
     return replace(
@@ -131,7 +143,39 @@ def _line(found: Any, node: str | None) -> Line:
     return next((one for one in found.lines if one.node == node), found.total) if node else found.total
 
 
-def _drawn(head: Projection, base: Base, ask: Ask, places: frozenset[str] | None, take: int) -> Projection:
+def _renewals_alone(on: Ground, head: Projection, places: frozenset[str] | None, take: int) -> Projection:
+    """The projection of a type that counts renewals by the day they are due: contracts alone, whatever the age of their deals."""
+    part, _, _ = renewal_part(on, head.ask, places, take)
+    if part is None:
+        return replace(head, refusal="No contract on record ends in this period.", notes=())
+    if part.refusal:
+        return replace(head, refusal=part.refusal, notes=())
+    notes = (
+        "Renewals come from contract ends and what is available to renew, with or without a deal; they count in the period they are due.",
+    )
+    return replace(
+        head, notes=notes, closed=part.kept, open=part.expected_open, median=part.median, low=part.low, high=part.high, outcome=part.outcome,
+        renewals=part, deal_count=part.count,
+    )  # fmt: skip
+
+
+def _with_renewals(on: Ground, made: Projection, base: Base, parts: Parts, places: frozenset[str] | None, take: int) -> Projection:
+    """The projection with the renewals of the period beside it, and both together."""
+    ask = made.ask
+    if ask.type.measure[0] not in JOINS or ask.type.sign < 0 or ask.known_cutoff is not None:
+        return made
+    part, sums, open_contracts = renewal_part(on, ask, places, take)
+    if part is None or part.refusal:
+        return replace(made, renewals=part)
+    joint = together(ask, parts, base.shock, base.give, made.closed, sums, open_contracts)
+    left = [note for note in made.notes if not note.startswith("Renewals are left out")]
+    return replace(made, renewals=part, joint=joint, notes=(*left, RENEWALS_BESIDE))
+
+
+RENEWALS_BESIDE = "Renewals stand beside new business: they come from contract ends, not from the age of a deal."
+
+
+def _drawn(on: Ground, head: Projection, base: Base, ask: Ask, places: frozenset[str] | None, take: int) -> Projection:
     parts, mine, _ = base.parts(places)
     setting = reading.policy_in_force()
     draws = np.random.Generator(np.random.Philox(key=[setting.seed, ask.day.toordinal()]))
@@ -142,10 +186,11 @@ def _drawn(head: Projection, base: Base, ask: Ask, places: frozenset[str] | None
         DealPart(base.open_ids[mine[at]], base.open_stage[mine[at]], base.open_due[mine[at]], float(parts.chance[at]), round(parts.value[at]), round(expected[at]))
         for at in order
     ]  # fmt: skip
-    return replace(
+    made = replace(
         head, open=round(outcome.open_expected), new=round(outcome.new_expected), median=outcome.median, low=outcome.low,
         high=outcome.high, deals=deals, deal_count=len(mine), outcome=outcome,
     )  # fmt: skip
+    return _with_renewals(on, made, base, parts, places, take)
 
 
 def _notes(ask: Ask, base: Base | None) -> tuple[str, ...]:

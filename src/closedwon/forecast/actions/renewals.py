@@ -100,7 +100,7 @@ def renewals(
 
 def _key(by_dim: str) -> Callable[[Mapping[str, Any]], str]:
     if by_dim == "all":
-        return lambda row: ""
+        return lambda _: ""
     name = {"owner": "place"}.get(by_dim, by_dim)
     return lambda row: str(row[name] or "none")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from closedwon.base.money import format_major
@@ -22,8 +23,34 @@ def head_row(found: Projection) -> dict[str, Any]:
         "type": found.ask.type.name, "period": found.ask.period.label, "as_of": found.ask.day.isoformat(), "node": found.node, "currency": unit,
         "days": found.days, "closed": money(found.closed), "open": money(found.open if is_made else None),
         "new": money(found.new if is_made else None), "expected": money(found.total if is_made else None), "median": money(found.median),
-        "low": money(found.low), "high": money(found.high), "refusal": found.refusal,
+        "low": money(found.low), "high": money(found.high), "refusal": found.refusal, **_renewals(found, money),
     }  # fmt: skip
+
+
+def _renewals(found: Projection, money: Callable[[int | None], str | None]) -> dict[str, Any]:
+    """Renewals beside new business, and both together; None where there is none."""
+    part, joint = found.renewals, found.joint
+    made = {
+        "atr": None if part is None else part.atr, "renewals_kept": None if part is None else part.kept,
+        "renewals_open": None if part is None or part.median is None else part.expected_open,
+        "renewals_expected": None if part is None or part.median is None else part.expected, "renewals_median": part and part.median,
+        "renewals_low": part and part.low, "renewals_high": part and part.high, "total_expected": found.joint_expected,
+        "total_median": joint and joint.median, "total_low": joint and joint.low, "total_high": joint and joint.high,
+    }  # fmt: skip
+    return {name: money(amount) for name, amount in made.items()}
+
+
+def contract_rows(found: Projection) -> list[dict[str, Any]]:
+    """The open contracts that matter most; chances as shares of one."""
+    unit = found.ask.currency
+    return [
+        {
+            "contract": one.contract.row["contract_id"], "account": one.contract.row["account_name"] or "",
+            "end": one.contract.row["end_date"].isoformat(), "atr": format_major(one.contract.atr_minor, unit), "chance": f"{one.chance:.3f}",
+            "expected": format_major(one.expected_minor, unit),
+        }
+        for one in (found.renewals.contracts if found.renewals else ())
+    ]  # fmt: skip
 
 
 def deal_rows(found: Projection) -> list[dict[str, Any]]:

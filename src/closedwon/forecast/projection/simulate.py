@@ -68,11 +68,21 @@ def simulate(parts: Parts, shock: float, give: float, setting: Setting, draws: n
 
     `won` is what stands already; median, interval and bins have it in them.
     """
-    count = setting.draws
+    return told(totals(parts, shock, give, setting, draws, draws, won), parts)
+
+
+def totals(
+    parts: Parts, shock: float, give: float, setting: Setting, draws: np.random.Generator, rest: np.random.Generator, won: int = 0
+) -> Floats:
+    """The sum of each outcome. `draws` gives the shocks, `rest` what is each deal's own: parts that share `draws` share the shocks."""
     sigma = shock / give
-    factor = np.exp(sigma * draws.standard_normal(count) - sigma**2 / 2)
-    total = won + _open(parts.chance, parts.value, factor, setting.singles, draws)
-    total += _new(parts.count, parts.worth, factor, setting.singles, draws)
+    factor = np.exp(sigma * draws.standard_normal(setting.draws) - sigma**2 / 2)
+    total = won + _open(parts.chance, parts.value, factor, setting.singles, rest)
+    return np.asarray(total + _new(parts.count, parts.worth, factor, setting.singles, rest), dtype=np.float64)
+
+
+def told(total: Floats, parts: Parts) -> Outcome:
+    """What the sums of outcomes tell."""
     low, median, high = np.quantile(total, [LOW, 0.5, HIGH], method="median_unbiased")
     edges = _nice_edges(*np.quantile(total, [0.002, 0.998]))
     bins, _ = np.histogram(np.clip(total, edges[0], edges[-1]), bins=edges)

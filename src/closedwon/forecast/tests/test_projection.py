@@ -405,10 +405,10 @@ def test_bad_words_say_how_to_mend_them(sellers, actor):
     boss = actor("boss@x.test", "executive")
     with pytest.raises(Invalid, match="end of a period"):
         projection(by=boss, as_of=ASKED["as_of"], period="all")
-    for wrong in ({"days": []}, {"days": [date(2026, 3, 31)], "horizon": 0}, {"days": [date(2026, 3, 31)], "type": "renewals"}):
+    for wrong in ({"days": []}, {"days": [date(2026, 3, 31)], "horizon": 0}, {"days": [date(2026, 3, 31)], "type": "services"}):
         with pytest.raises(Invalid):
             backtest(by=boss, **wrong)
-    assert "contracts" in projection(by=boss, type="renewals", **ASKED).refusal
+    assert "No contract" in projection(by=boss, type="renewals", **ASKED).refusal
     assert projection(by=boss, type="services", **ASKED).refusal
     later = backtest(by=boss, days=[date(2026, 10, 30)], horizon=90).looks[0]
     assert later.actual is None
@@ -433,7 +433,7 @@ def test_pages_and_api_show_it_and_hide_it(sellers, person, client):
     assert "None" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert "projection-deals" in client.get(f"/forecast/projection?{query}&export=csv").get("Content-Disposition", "")
     assert "No projection" in client.get("/forecast/projection?as_of=2024-11-20").content.decode()
-    assert "come due with their contracts" in client.get(f"/forecast/projection?{query}&type=renewals").content.decode()
+    assert "No contract on record ends" in client.get(f"/forecast/projection?{query}&type=renewals").content.decode()
     assert client.get(f"/forecast/machine?{query}&scope=max").status_code == 200
     told = client.get(f"/api/v1/forecast/projection?{query}").json()
     assert told["median"]
