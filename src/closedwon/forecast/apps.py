@@ -1,5 +1,6 @@
 """What Django needs to know of the forecast, and the policy that it brings."""
 
+from importlib import import_module
 from typing import ClassVar
 
 from django.apps import AppConfig
@@ -26,6 +27,11 @@ class ForecastConfig(AppConfig):
         NavItem("Forecast", "Inspection flags", "forecast:flags", FLAGS, 40, words="flags formulas rules risk"),
         NavItem("Forecast", "Deal inspection", "forecast:deals", SEES, 30, words="flags risk pushed stale"),
     ]
+
+    def import_models(self) -> None:
+        """The tables of the summary stand in a file of their own."""
+        super().import_models()
+        import_module("closedwon.forecast.models_summary")
 
     def ready(self) -> None:
         """Make the forecast policy, the scopes, the currencies and the numbers of Today known."""

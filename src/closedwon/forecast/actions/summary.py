@@ -301,6 +301,7 @@ def _by_flag(
     seat_of, names = organisation(on, ask).seat_of, seat_names(on, ask)
     money: dict[str, int] = {}
     deals: dict[str, int] = {}
+    only: dict[str, str] = {}
     teams: dict[str, dict[str, int]] = {}
     for row in flagged:
         owner = cards.get(row["opportunity_id"], {}).get("owner_id") or ""
@@ -308,6 +309,7 @@ def _by_flag(
         for one in raised[row["opportunity_id"]]:
             money[one.name] = money.get(one.name, 0) + row["amount_minor"]
             deals[one.name] = deals.get(one.name, 0) + 1
+            only[one.name] = row["opportunity_id"]
             under = teams.setdefault(one.name, {})
             under[team] = under.get(team, 0) + row["amount_minor"]
     made = []
@@ -318,7 +320,7 @@ def _by_flag(
             made.append(
                 weeks.Risk(
                     flag.name, plain_label(flag.label), deals[flag.name], money[flag.name], "" if alone else names.get(team, team), amount,
-                    heavy=flag.severity == "high",
+                    heavy=flag.severity == "high", only=only[flag.name] if deals[flag.name] == 1 else "",
                 )
             )  # fmt: skip
     return made

@@ -73,7 +73,7 @@ def week_of(given: Mapping[str, Any]) -> Week:
         flow=_amounts(given.get("flow")), moves=[_move(one) for one in given.get("moves", [])], flagged=_amount(given.get("flagged")),
         forecasted=_amount(given.get("forecasted")),
         risks=[
-            Risk(one["flag"], one.get("label", one["flag"]), int(one["deals"]), _amount(one["amount"]), one.get("most_name", ""), _amount(one.get("most")))
+            Risk(one["flag"], one.get("label", one["flag"]), int(one["deals"]), _amount(one["amount"]), one.get("most_name", ""), _amount(one.get("most")), one.get("heavy", True), one.get("only", ""))
             for one in given.get("risks", [])
         ],
         largest=None if not largest else (largest["deal"], largest.get("name", largest["deal"]), _amount(largest["amount"])),

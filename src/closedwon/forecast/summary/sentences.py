@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from closedwon.forecast.summary.policy import SummaryPolicy
@@ -11,7 +11,7 @@ from closedwon.forecast.summary.text import Figure, Name, Part, Section, Sentenc
 from closedwon.forecast.summary.week import CALLED, Ask, Call, Late, Move, Risk, Week
 
 LABELS = {"commit": "Commit", "most_likely": "Most likely", "best_case": "Best case"}
-INTO = {"new": "of new deals", "transferred_in": "of deals from other teams", "pulled_in": "pulled in", "reopened": "reopened", "increased": "of larger amounts"}  # fmt: skip
+INTO = {"new": "of new deals", "transferred_in": "of deals from other teams", "pulled_in": "pulled in or put back", "reopened": "reopened", "increased": "of larger amounts"}  # fmt: skip
 OUT = {"won": "won", "pushed_out": "pushed out", "lost": "lost", "decreased": "cut from amounts", "deleted": "deleted", "transferred_out": "passed to other teams"}  # fmt: skip
 
 
@@ -259,22 +259,26 @@ def _moved(t: Teller) -> Section:
         opening.append(line("in", "In came {parts}.", parts=told(into)))
     if out:
         opening.append(line("out", "Out went {parts}.", parts=told(out)))
-    items = [_move(t, move) for move in week.moves if t.tells(move.amount)][: t.policy.tell.deals]
+    items = [_move(t, move) for move in _told_moves(t)]
     if not any((*opening, *items)) and week.flow.get("begin"):
         opening.append(line("still", "Nothing of weight moved in the week."))
     return Section("moved", "What moved, and why", tuple(opening), tuple(items))
 
 
+def _told_moves(t: Teller) -> list[Move]:
+    """The deals that moved and are told: the largest of those that are large enough."""
+    return [move for move in t.week.moves if t.tells(move.amount)][: t.policy.tell.deals]
+
+
 def _move(t: Teller, move: Move) -> Sentence:
     deal = Name(move.name, f"/pipeline/deals/{move.deal}")
     key = f"move.{move.deal}"
-    path = t.week.sources["deals"].path
     amount = t.money(key, move.amount, "waterfall")
     made: dict[str, Part] = {"deal": deal, "amount": amount, "owner": Name(move.owner or "nobody")}
     if move.close_before and move.close_after and move.bucket in ("pushed_out", "pulled_in"):
         made |= {
-            "a": t.day(f"{key}.from", move.close_before, "waterfall", path),
-            "b": t.day(f"{key}.to", move.close_after, "waterfall", path),
+            "a": t.day(f"{key}.from", move.close_before, "waterfall"),
+            "b": t.day(f"{key}.to", move.close_after, "waterfall"),
         }
     dated = "a" in made and not move.left_out
     if not dated:
@@ -294,49 +298,61 @@ def _move(t: Teller, move: Move) -> Sentence:
     }[move.bucket]
     if move.bucket == "new" and move.close_after:
         text += ", to close {c}"
-        made["c"] = t.day(f"{key}.close", move.close_after, "waterfall", path)
+        made["c"] = t.day(f"{key}.close", move.close_after, "waterfall")
     if move.bucket in ("increased", "decreased") and move.amount_after is not None:
         text += " to {after}"
         made["after"] = t.money(f"{key}.after", move.amount_after, "deals")
     return line(key, text + " ({owner}).", **made)
 
 
-def _risks(t: Teller) -> Section:
+def _chosen_risks(t: Teller) -> list[Sentence]:
+    """The risks that are told: heavy ones before others as long as there is room, the most money first."""
     week, told = t.week, t.policy.tell
-    if week.days_left <= 0:
-        return Section("risks", "Risks")
-    found: list[tuple[int, Sentence]] = [(risk.amount, _risk(t, risk)) for risk in week.risks if t.tells(risk.amount)]
+    named = {ask.deal for ask in week.asks[: told.asks]} | ({week.largest[0]} if week.largest else set())
+    flags = [risk for risk in week.risks if t.tells(risk.amount) and risk.only not in named]
+    found = [(not risk.heavy, -risk.amount, _risk(t, risk)) for risk in flags]
     rest = (week.quota or 0) - week.closed
     if week.quota and rest > 0 and week.open / rest * 1_000_000 < told.coverage_below:
-        found.append((rest, _coverage(t, rest)))
+        found.append((False, -rest, _coverage(t, rest)))
     if week.largest and week.open_commit > 0 and week.largest[2] / week.open_commit * 1_000_000 >= told.one_deal:
         deal, name, amount = week.largest
         text = "One deal, {deal}, makes up {share} of the open commit: without it commit falls by {amount}."
-        parts = {"share": t.share("largest.share", amount, week.open_commit, "deals"), "amount": t.money("largest", amount, "deals")}
+        share, money = t.share("largest.share", amount, week.open_commit, "deals"), t.money("largest", amount, "deals")
         if t.tells(amount):
-            found.append((amount, line("largest", text, deal=Name(name, f"/pipeline/deals/{deal}"), **parts)))
-    found.sort(key=lambda item: (-item[0], item[1].plain))
+            found.append((False, -amount, line("largest", text, deal=Name(name, f"/pipeline/deals/{deal}"), share=share, amount=money)))
+    chosen = sorted(found, key=lambda item: (item[0], item[1], item[2].plain))[: told.risks]
+    return [sentence for _, _, sentence in sorted(chosen, key=lambda item: (item[1], item[2].plain))]
+
+
+def _risks(t: Teller) -> Section:
+    week = t.week
+    if week.days_left <= 0:
+        return Section("risks", "Risks")
     opening = []
     if t.tells(week.flagged) and week.forecasted > 0 and week.risks:
+        flagged, share = t.money("flagged", week.flagged, "flags"), t.share("flagged.share", week.flagged, week.forecasted, "flags")
         text = "{flagged} of the open forecast, {share}, carries a heavy flag; a deal may stand under several."
-        opening.append(line("flagged", text, flagged=t.money("flagged", week.flagged, "flags"), share=t.share("flagged.share", week.flagged, week.forecasted, "flags")))  # fmt: skip
-    return Section("risks", "Risks, the most money first", tuple(opening), tuple(sentence for _, sentence in found[: told.risks]))
+        opening.append(line("flagged", text, flagged=flagged, share=share))
+    return Section("risks", "Risks, the most money first", tuple(opening), tuple(_chosen_risks(t)))
 
 
 def _risk(t: Teller, risk: Risk) -> Sentence:
-    path = f"{t.week.sources['flags'].path}&flag={risk.flag}"
+    found = t.week.sources["flags"]
+    at = Source(found.page, f"{found.filter}, flag: {risk.label}".lstrip(", "), found.as_of, f"{found.path}&flag={risk.flag}")
+    key = f"flag.{risk.flag}"
     parts: dict[str, Part] = {
-        "amount": t.money(f"flag.{risk.flag}", risk.amount, "flags", path=path), "deals": t.count(f"flag.{risk.flag}.deals", risk.deals, "deal", "flags"),
+        "amount": replace(t.money(key, risk.amount, "flags"), source=at),
+        "deals": replace(t.count(f"{key}.deals", risk.deals, "deal", "flags"), source=at),
         "label": Name(risk.label[:1].upper() + risk.label[1:]),
-    }  # fmt: skip
+    }
     text = "{label}: {amount} in {deals}"
     if risk.most_name and risk.deals > 1 and 0 < risk.most_amount < risk.amount:
         text += ", {most} of it under {team}"
-        parts |= {"most": t.share(f"flag.{risk.flag}.most", risk.most_amount, risk.amount, "flags"), "team": Name(risk.most_name)}
+        parts |= {"most": replace(t.share(f"{key}.most", risk.most_amount, risk.amount, "flags"), source=at), "team": Name(risk.most_name)}
     elif risk.most_name and risk.most_amount == risk.amount:
         text += ", all of it under {team}"
         parts["team"] = Name(risk.most_name)
-    return line(f"flag.{risk.flag}", text + ".", **parts)
+    return line(key, text + ".", **parts)
 
 
 def _coverage(t: Teller, rest: int) -> Sentence:
@@ -353,7 +369,9 @@ def _asks(t: Teller) -> Section:
     week = t.week
     if not week.due or week.days_left <= 0:
         return Section("asks", "Asks")
-    told = {move.deal for move in week.moves if t.tells(move.amount)} | ({week.largest[0]} if week.largest else set())
+    told = {move.deal for move in _told_moves(t)}
+    if week.largest and any(one.about == "largest" for one in _chosen_risks(t)):
+        told.add(week.largest[0])
     found: list[tuple[int, Sentence]] = []
     if week.machine.median is not None:
         for one in week.below:

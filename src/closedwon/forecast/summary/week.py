@@ -58,6 +58,8 @@ class Risk:
     most_name: str = ""
     most_amount: int = 0
     heavy: bool = True
+    only: str = ""
+    """The deal, where it is one alone."""
 
 
 @dataclass(frozen=True)
