@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 
 from closedwon.approvals.rules.cells import cells
 from closedwon.approvals.rules.united import Asker, United, roles_of
+from closedwon.base.errors import Invalid
 from closedwon.base.rule import Rule
 from closedwon.base.tables import Column, columns, table
+from closedwon.formula.decisions import DecisionTable
 from closedwon.formula.decisions.sql import is_single, predicate, select
-from closedwon.formula.formula import Formula, sql_of
+from closedwon.formula.formula import Formula, compile, sql_of  # noqa: A004 - the language's own word
 from closedwon.formula.sql.dialect import Dialect, dialect_of
 
 OUTPUTS = columns("id submitted_on:date outcome roles minutes:int then_outcome then_roles then_minutes:int")
@@ -51,16 +53,22 @@ def backtest_rule(united: United, took: Mapping[str, int] | None = None, custom:
     )
 
 
+MOST_ROLES = 62
+"""Roles whose marks fit a whole number of 64 bits."""
+
+
 @dataclass
 class _Asked:
-    """When an asker speaks for each role, when it forbids, and when it fails, as SQL tests."""
+    """What askers say, as SQL: the marks of the roles that they ask, when they forbid, and when they fail."""
 
-    roles: dict[str, list[str]] = field(default_factory=dict)
+    marks: list[str] = field(default_factory=list)
     forbids: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
-    def ask(self, role: str, test: str) -> None:
-        self.roles.setdefault(role, []).append(test)
+    def ask(self, mark: int, test: str) -> None:
+        """The roles of a mark, where a test holds."""
+        if mark:
+            self.marks.append(f"CASE WHEN {test} THEN {mark} ELSE 0 END")
 
 
 @dataclass
@@ -72,11 +80,26 @@ class _Writer:
     took: Mapping[str, int]
     parts: list[tuple[str, str]] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    wrong: str = "wrong_0"
+    formulas: dict[str, Formula] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Numbers of requests are held as whole numbers at their type's scale, so formulas are compiled for that."""
+        computed = dict(self.united.computes)
+        self.base = {name: kind for name, kind in self.united.types.items() if name not in computed and kind.numeric and not kind.approx}
+        self.types = {**self.united.types, **{name: replace(kind, stored="scaled") for name, kind in self.base.items()}}
+
+    def _sql(self, formulas: Mapping[str, Formula]) -> str:
+        """Several formulas over the SELECT before."""
+        made = {name: compile(one.text, self.types) for name, one in formulas.items()}
+        return sql_of(made, "spark" if self.dialect.spark else "duckdb", self.last, tuple(self.kept))
 
     def whole(self, text: str) -> str:
         """The whole text around the requests."""
         if self.united.is_empty or self.united.problems:
             return f"SELECT {self._then()}, 'incomplete' AS outcome, '' AS roles, CAST(NULL AS BIGINT) AS minutes FROM ({text}) AS asked"
+        if len(self.united.roles) > MOST_ROLES:
+            raise Invalid(f"The policy names {len(self.united.roles)} roles, and a back-test holds {MOST_ROLES}.", mend="Name fewer roles.")
         self._typed(text)
         self._computed()
         self._spoken()
@@ -85,12 +108,16 @@ class _Writer:
         for chain in (one for one in self.united.chains if one.mode == "highest"):
             self._highest(chain.groups)
         last = self._ended()
-        named = ",\n".join(f"{name} AS ({body})" for name, body in self.parts)
+        named = ",\n".join(f"{name} AS {self._once(name)}({body})" for name, body in self.parts)
         return f"WITH {named}\n{last}"
 
     def _then(self) -> str:
         outcome = "CASE WHEN COALESCE(auto_reason, '') <> '' THEN 'auto-approved' ELSE state END AS then_outcome"
         return f"id, submitted_on, {outcome}, COALESCE(asked_roles, '') AS then_roles, minutes AS then_minutes"
+
+    def _once(self, name: str) -> str:
+        """Where columns are read several times each, DuckDB is told to keep them; else it works them out anew for each use."""
+        return "MATERIALIZED " if not self.dialect.spark and name.startswith(("tabled", "said", "spoken", "computed")) else ""
 
     def _add(self, name: str, body: str) -> str:
         self.parts.append((name, body))
@@ -134,9 +161,20 @@ class _Writer:
         own = ", ".join(KEEP)
         self._add("given", f"SELECT {own}, {', '.join([*told, wrong])} FROM ({text}) AS asked")
         named = [f"{self._name(f'f {name}')} AS {self._name(name)}" for name in [*made, "TODAY()", "NOW()"]]
+        tabled = [name for name in made if name in self.base and name in self._tabled()]
+        named += [f"{self.dialect.scaled(self._name(f'f {name}'), self.base[name])} AS {self._name(f'd {name}')}" for name in tabled]
         renamed = [f"{name} AS {self._name(f'own {name}')}" for name in KEEP]
         self.kept = [f"own {name}" for name in KEEP] + ["wrong_0"] + [*made, "TODAY()", "NOW()"]
+        self.kept += [f"d {name}" for name in tabled]
         self._add("typed", f"SELECT {', '.join([*renamed, 'wrong_0', *named])} FROM given")
+
+    def _tabled(self) -> set[str]:
+        """What decision tables read."""
+        return {column.name for asker in self.united.askers for column in (asker.table.inputs if asker.table else ())}
+
+    def _inputs(self, made: DecisionTable) -> dict[str, str]:
+        """The columns of a table's inputs: numbers as decimals."""
+        return {column.name: self._name(f"d {column.name}" if column.name in self.base else column.name) for column in made.inputs}
 
     def _keep(self) -> str:
         return ", ".join(self._name(name) for name in self.kept)
@@ -148,7 +186,7 @@ class _Writer:
         while left:
             level += 1
             ready = {name: one for name, one in left.items() if not set(one.fields) & set(left)}
-            body = sql_of({f"v{at}": one for at, one in enumerate(ready.values())}, self._dialect, self.last, tuple(self.kept))
+            body = self._sql({f"v{at}": one for at, one in enumerate(ready.values())})
             cells_, wrong = [], [f"wrong_{level - 1}"]
             for at, name in enumerate(ready):
                 kind = self.united.types[name]
@@ -165,10 +203,6 @@ class _Writer:
                 del left[name]
         self.wrong = f"wrong_{level}"
 
-    @property
-    def _dialect(self) -> str:
-        return "spark" if self.dialect.spark else "duckdb"
-
     # what rules say
 
     def _spoken(self) -> None:
@@ -178,7 +212,7 @@ class _Writer:
         if self.united.floor:
             formulas["floor"] = self.united.floor[1]
         if formulas:
-            self._add("spoken", sql_of(formulas, self._dialect, self.last, tuple(self.kept)))
+            self._add("spoken", self._sql(formulas))
             self.kept = [*self.kept, *(part for name in formulas for part in (name, f"{name}_error"))]
         self.formulas = formulas
 
@@ -188,17 +222,22 @@ class _Writer:
         asked.wrong = [f"{name}_error IS NOT NULL" for name in self.formulas]
         for asker in self.united.askers:
             if asker.table is None:
-                for role in asker.ask if not asker.forbid else ():
-                    asked.ask(role, f"r{asker.order}")
                 if asker.forbid:
                     asked.forbids.append(f"r{asker.order}")
+                else:
+                    asked.ask(self._mark(asker.ask), f"r{asker.order}")
             elif is_single(asker.table) and asker.table.hit != "COLLECT":
-                self._single(asker, asked)
+                self._single(asker, asker.table, asked)
             elif asker.table.hit == "COLLECT" and asker.table.aggregate != "list":
                 self._gap(asker, "TRUE", asked)
             else:
-                self._several(asker, asked)
+                self._several(asker, asker.table, asked)
         return asked
+
+    def _mark(self, roles: Iterable[str]) -> int:
+        """One bit for each role."""
+        names = list(self.united.roles)
+        return sum(1 << names.index(role) for role in dict.fromkeys(roles))
 
     def _guarded(self, asker: Asker, test: str) -> str:
         return f"(r{asker.order} AND {test})" if asker.when else test
@@ -207,73 +246,67 @@ class _Writer:
         """Where no row covers a request, or several do that may not: the role of the gap, else a mistake."""
         role = asker.on_gap or (self.united.floor[0].otherwise if self.united.floor else "")
         if role:
-            asked.ask(role, self._guarded(asker, test))
+            asked.ask(self._mark([role]), self._guarded(asker, test))
         else:
             asked.wrong.append(self._guarded(asker, test))
 
-    def _single(self, asker: Asker, asked: _Asked) -> None:
-        made = asker.table
-        assert made is not None  # noqa: S101 - the caller looked
+    def _single(self, asker: Asker, made: DecisionTable, asked: _Asked) -> None:
+        """A table of which one row decides: its number is found once, and the roles are read from it."""
         hit, bad = f"t{asker.order}", f"t{asker.order}_bad"
         shown = replace(made, outputs=tuple(replace(one, name=f"out {at}") for at, one in enumerate(made.outputs)))
-        body = select(shown, self.last, None, self.dialect)
+        body = select(shown, self.last, self._inputs(made), self.dialect)
         self._add(f"tabled_{asker.order}", f"SELECT {self._keep()}, hit_row AS {hit}, (hit_error IS NOT NULL) AS {bad} FROM ({body}) AS d")
         self.kept = [*self.kept, hit, bad]
         at = [output.name for output in made.outputs].index("ask")
-        rows: dict[str, list[str]] = {}
-        for row in made.rows:
-            for role in roles_of(row.outputs[at]):
-                rows.setdefault(role, []).append(str(row.number))
-        for role, numbers in rows.items():
-            asked.ask(role, self._guarded(asker, f"(NOT {bad} AND COALESCE({hit} IN ({', '.join(numbers)}), FALSE))"))
+        marks = {row.number: self._mark(roles_of(row.outputs[at])) for row in made.rows}
+        if any(marks.values()):
+            listed = [f"CAST({marks.get(number, 0)} AS BIGINT)" for number in range(1, max(marks) + 1)]
+            found = self.dialect.pick(listed, f"({hit} - 1)")
+            asked.marks.append(f"CASE WHEN {self._guarded(asker, f'(NOT {bad} AND {hit} IS NOT NULL)')} THEN {found} ELSE 0 END")
         if made.has_default:
-            for role in roles_of(made.default.get("ask")):
-                asked.ask(role, self._guarded(asker, f"(NOT {bad} AND {hit} IS NULL)"))
+            asked.ask(self._mark(roles_of(made.default.get("ask"))), self._guarded(asker, f"(NOT {bad} AND {hit} IS NULL)"))
         self._gap(asker, bad if made.has_default else f"({bad} OR {hit} IS NULL)", asked)
 
-    def _several(self, asker: Asker, asked: _Asked) -> None:
+    def _several(self, asker: Asker, made: DecisionTable, asked: _Asked) -> None:
         """A table whose rows each add roles."""
-        made = asker.table
-        assert made is not None  # noqa: S101 - the caller looked
-        given = {column.name: self._name(column.name) for column in made.inputs}
+        given = self._inputs(made)
         at = [output.name for output in made.outputs].index("ask")
         tests = {row.number: f"COALESCE({predicate(made, row, given, self.dialect)}, FALSE)" for row in made.rows}
         for row in made.rows:
-            for role in roles_of(row.outputs[at]):
-                asked.ask(role, self._guarded(asker, tests[row.number]))
+            asked.ask(self._mark(roles_of(row.outputs[at])), self._guarded(asker, tests[row.number]))
         if made.has_default:
-            for role in roles_of(made.default.get("ask")):
-                asked.ask(role, self._guarded(asker, f"NOT ({' OR '.join(tests.values()) or 'FALSE'})"))
+            none = f"NOT ({' OR '.join(tests.values()) or 'FALSE'})"
+            asked.ask(self._mark(roles_of(made.default.get("ask"))), self._guarded(asker, none))
 
     # who is asked
 
     def _marked(self, asked: _Asked) -> None:
-        """One yes or no for each role; the floor's role where no rule speaks and the floor does not hold."""
-        spoke = " OR ".join(f"({test})" for tests in asked.roles.values() for test in tests) or "FALSE"
+        """The marks of all roles that are asked; the floor's role where no rule speaks and the floor does not hold; rungs that need nobody left out."""
         missing = []
         for at, (told, _) in enumerate(self.united.explanations):
-            blank = " OR ".join(self._blank(name) for name in told.require)
-            missing.append(f"(x{at} AND ({blank}))")
+            missing.append(f"(x{at} AND ({' OR '.join(self._blank(name) for name in told.require)}))")
         wrong = " OR ".join([self.wrong, *(f"({test})" for test in asked.wrong)])
-        told_ = [
-            *(self._name(f"own {name}") for name in KEEP), f"({spoke}) AS spoke", f"({' OR '.join(asked.forbids) or 'FALSE'}) AS forbidden",
-            f"({' OR '.join(missing) or 'FALSE'}) AS missing", f"({wrong}) AS wrong",
+        above = "NOT floor" if self.united.floor else "FALSE"
+        cells_ = [
+            *(self._name(f"own {name}") for name in KEEP), f"({' OR '.join(asked.forbids) or 'FALSE'}) AS forbidden",
+            f"({' OR '.join(missing) or 'FALSE'}) AS missing", f"({wrong}) AS wrong", f"{above} AS above_floor",
+            f"CAST({self._united(asked.marks)} AS BIGINT) AS said",
         ]  # fmt: skip
-        if self.united.floor:
-            told_.append("NOT floor AS above_floor")
-        roles = list(self.united.roles)
-        for at, role in enumerate(roles):
-            told_.append(f"({' OR '.join(asked.roles.get(role, [])) or 'FALSE'}) AS ask_{at}")
-        self._add("said", f"SELECT {', '.join(told_)} FROM {self.last}")
-        cells_ = []
-        for at, role in enumerate(roles):
-            if self.united.roles[role].auto:
-                cells_.append(f"FALSE AS ask_{at}")
-            elif self.united.floor and role == self.united.floor[0].otherwise:
-                cells_.append(f"(ask_{at} OR (NOT spoke AND above_floor)) AS ask_{at}")
-            else:
-                cells_.append(f"ask_{at}")
-        self._add("asked_for", f"SELECT {self._owns()}, {', '.join(cells_ or ['FALSE AS nobody'])} FROM said")
+        self._add("said", f"SELECT {', '.join(cells_)} FROM {self.last}")
+        auto = self._mark(name for name, role in self.united.roles.items() if role.auto)
+        every = self._mark(self.united.roles)
+        floor = self._mark([self.united.floor[0].otherwise]) if self.united.floor else 0
+        asks = f"said & {every & ~auto}" if auto else "said"
+        if floor:
+            asks = f"CASE WHEN said = 0 AND above_floor THEN {floor} ELSE {asks} END"
+        self._add("asked_for", f"SELECT {self._owns()}, CAST({asks} AS BIGINT) AS asks FROM said")
+
+    def _united(self, marks: list[str]) -> str:
+        """Marks taken together, in halves, so that many are no deep nest."""
+        if len(marks) <= 1:
+            return marks[0] if marks else "0"
+        half = len(marks) // 2
+        return f"(({self._united(marks[:half])}) | ({self._united(marks[half:])}))"
 
     def _owns(self) -> str:
         return ", ".join([*(self._name(f"own {name}") for name in KEEP), "forbidden", "missing", "wrong"])
@@ -285,37 +318,38 @@ class _Writer:
 
     def _highest(self, groups: list[list[str]]) -> None:
         """Of a chain in which only the last counts, the roles below it are left out."""
-        roles = list(self.united.roles)
         places = {role: at for at, group in enumerate(groups) for role in group}
-        cells_ = []
-        for at, role in enumerate(roles):
-            above = [f"ask_{n}" for n, other in enumerate(roles) if role in places and places.get(other, -1) > places[role]]
-            cells_.append(f"(ask_{at} AND NOT ({' OR '.join(above)})) AS ask_{at}" if above else f"ask_{at}")
-        self._add(f"highest_{len(self.parts)}", f"SELECT {self._owns()}, {', '.join(cells_)} FROM {self.last}")
+        arms = []
+        for at in range(len(groups) - 1, 0, -1):
+            here = self._mark(role for role, place in places.items() if place == at)
+            below = self._mark(role for role, place in places.items() if place < at)
+            arms.append(f"WHEN (asks & {here}) <> 0 THEN asks & {self._mark(self.united.roles) & ~below}")
+        if arms:
+            body = f"SELECT {self._owns()}, CAST(CASE {' '.join(arms)} ELSE asks END AS BIGINT) AS asks FROM {self.last}"
+            self._add(f"highest_{len(self.parts)}", body)
 
     def _ended(self) -> str:
         """Outcome, roles in their order, and how long it would take."""
-        names = list(self.united.roles)
-        ordered = sorted(range(len(names)), key=lambda at: self.united.rank(names[at]))
-        listed = " || ".join(f"CASE WHEN ask_{at} THEN {self.dialect.text(';' + names[at])} ELSE '' END" for at in ordered) or "''"
-        some = " OR ".join(f"ask_{at}" for at in ordered) or "FALSE"
+        ordered = sorted(self.united.roles, key=self.united.rank)
+        asks = {name: f"(asks & {self._mark([name])}) <> 0" for name in ordered}
+        listed = " || ".join(f"CASE WHEN {asks[name]} THEN {self.dialect.text(';' + name)} ELSE '' END" for name in ordered) or "''"
         outcome = (
             "CASE WHEN forbidden THEN 'forbidden' WHEN missing OR wrong THEN 'incomplete' "
-            f"WHEN {some} THEN 'needs-approval' ELSE 'auto-approved' END"
+            "WHEN asks <> 0 THEN 'needs-approval' ELSE 'auto-approved' END"
         )
         groups: dict[int, list[str]] = {}
         unknown = []
-        for at, name in enumerate(names):
+        for name in ordered:
             takes = minutes_of(self.united, name, self.took)
             if takes is None:
-                unknown.append(f"ask_{at}")
+                unknown.append(asks[name])
             else:
-                groups.setdefault(self.united.group(name), []).append(f"CASE WHEN ask_{at} THEN {takes} ELSE 0 END")
+                groups.setdefault(self.united.group(name), []).append(f"CASE WHEN {asks[name]} THEN {takes} ELSE 0 END")
         spans = [f"GREATEST({', '.join(found)})" if len(found) > 1 else found[0] for found in groups.values()]
         none = " OR ".join(["forbidden", "missing", "wrong", *unknown])
         minutes = f"CASE WHEN {none} THEN NULL ELSE CAST({' + '.join(spans) or '0'} AS BIGINT) END"
-        own = ", ".join(f"{self._name(f'own {name}')} AS {name}" for name in KEEP if name != "minutes")
-        inner = f"SELECT {own}, {self._name('own minutes')} AS minutes, {listed} AS listed, {outcome} AS found, {minutes} AS takes FROM {self.last}"
+        own = ", ".join(f"{self._name(f'own {name}')} AS {name}" for name in KEEP)
+        inner = f"SELECT {own}, {listed} AS listed, {outcome} AS found, {minutes} AS takes FROM {self.last}"
         return f"SELECT {self._then()}, found AS outcome, SUBSTRING(listed, 2) AS roles, takes AS minutes FROM ({inner}) AS asked"
 
 

@@ -56,44 +56,56 @@ class Cells:
         return f"(currency <> {self.dialect.text(self.currency)} AND currency <> '')" if self.currency else "FALSE"
 
     def converted(self, value: str, kind: Type) -> str:
-        """An amount in the policy's currency, at the request's plan rate, half away from zero."""
+        """An amount, a whole number at its type's scale, in the policy's currency, at the request's plan rate, half away from zero."""
         if kind.kind != "money" or not self.currency:
             return value
         rate = "CAST(CAST(CASE WHEN rate_ppb > 0 THEN rate_ppb ELSE 1000000000 END AS DECIMAL(19,0)) * CAST('0.000000001' AS DECIMAL(9,9)) AS DECIMAL(18,9))"
-        return f"CASE WHEN {self.foreign} THEN TRY_CAST(ROUND(CAST({value} AS DECIMAL(19,{kind.scale})) * {rate}, {kind.scale}) AS {self.decimal(kind)}) ELSE {value} END"
+        exact = f"TRY_CAST(ROUND(CAST({value} AS DECIMAL(19,0)) * {rate}, 0) AS {self.dialect.physical(kind)})"
+        return f"CASE WHEN {self.foreign} THEN {exact} ELSE {value} END"
 
     def column(self, name: str, kind: Type) -> Cell:
-        """A field that a declared column holds."""
+        """A field that a declared column holds; an exact number as a whole number at its type's scale."""
         own = self.dialect.name(name)
         if name.endswith("_ppm"):
-            return Cell(f"TRY_CAST(CAST({own} AS DECIMAL(19,0)) * CAST('0.000001' AS DECIMAL(6,6)) AS {self.decimal(kind)})")
+            return Cell(self._moved(own, kind.scale - 6))
         if name.endswith("_minor"):
-            parts = " ".join(f"WHEN {10**n} THEN CAST('{Decimal(1).scaleb(-n):f}' AS DECIMAL(4,4))" for n in range(1, 5))
-            major = f"CASE units {parts} END"
-            value = f"TRY_CAST(CASE WHEN units = 1 THEN CAST({own} AS DECIMAL(22,4)) ELSE CAST({own} AS DECIMAL(22,0)) * {major} END AS {self.decimal(kind)})"
-            return Cell(self.converted(value, kind))
+            arms = " ".join(f"WHEN {10**n} THEN {self._moved(own, kind.scale - n)}" for n in (2, 0, 3, 4, 1))
+            return Cell(self.converted(f"CASE units {arms} END", kind))
         if kind.numeric:
-            return Cell(f"TRY_CAST({own} AS {self.decimal(kind)})")
+            return Cell(self.whole(own, kind))
         return Cell(f"NULLIF({own}, '')" if kind.textual else own)
 
-    def told(self, text: str, kind: Type) -> Cell:
-        """A field from its text in the JSON."""
+    def _moved(self, own: str, places: int) -> str:
+        """A whole number with its point moved; where decimals are lost, as a decimal rounded half away from zero."""
+        if places >= 0:
+            return f"({own} * {10**places})" if places else own
+        return f"CAST(ROUND(CAST({own} AS DECIMAL(19,0)) * CAST('{Decimal(1).scaleb(places):f}' AS DECIMAL({-places},{-places})), 0) AS BIGINT)"
+
+    def whole(self, value: str, kind: Type) -> str:
+        """A decimal or a text as a whole number at its type's scale, NULL where it is none or too large."""
+        return self.dialect.unscaled(f"TRY_CAST({value} AS {self.decimal(kind)})", kind)
+
+    def told(self, text: str, kind: Type, *, scaled: bool = True) -> Cell:
+        """A field from its text in the JSON; within lines an exact number stays a decimal."""
         if kind.textual:
             return Cell(f"NULLIF({text}, '')")
         if kind.kind == "yes/no":
             value = f"CASE WHEN LOWER({text}) IN ('true', 'yes') THEN TRUE WHEN LOWER({text}) IN ('false', 'no') THEN FALSE END"
         elif kind.kind == "percent":
             share = f"TRY_CAST(CASE WHEN RIGHT({text}, 1) = '%' THEN SUBSTRING({text}, 1, LENGTH({text}) - 1) END AS DECIMAL(19,7))"
-            value = f"TRY_CAST({share} * CAST('0.01' AS DECIMAL(2,2)) AS {self.decimal(kind)})"
-        elif kind.numeric:
-            value = f"TRY_CAST({text} AS {self.decimal(kind)})"
+            value = f"{share} * CAST('0.01' AS DECIMAL(2,2))"
         else:
-            value = f"TRY_CAST({text} AS {self.dialect.physical(kind)})"
-        return Cell(self.converted(value, kind), f"NULLIF({text}, '') IS NOT NULL AND ({value}) IS NULL")
+            value = text
+        if not kind.numeric:
+            value = value if kind.kind == "yes/no" else f"TRY_CAST({value} AS {self.dialect.physical(kind)})"
+            return Cell(value, f"NULLIF({text}, '') IS NOT NULL AND ({value}) IS NULL")
+        test = f"NULLIF({text}, '') IS NOT NULL AND TRY_CAST({value} AS {self.decimal(kind)}) IS NULL"
+        made = self.converted(self.whole(value, kind), kind)
+        return Cell(made if scaled else self.dialect.scaled(f"({made})", kind), test)
 
     def rows(self, given: str, kind: Type) -> Cell:
         """Lines from the JSON: a list of records, each part of its type. `given` is a list of records of texts."""
-        parts = {name: self.told(f"l.{self.dialect.name(name.casefold())}", part) for name, part in kind.fields.items()}
+        parts = {name: self.told(f"l.{self.dialect.name(name.casefold())}", part, scaled=False) for name, part in kind.fields.items()}
         value = self.dialect.mapped(given, "l", self.dialect.record({name: f"({cell.value})" for name, cell in parts.items()}))
         wrong = " OR ".join(f"({cell.unreadable})" for cell in parts.values() if cell.unreadable)
         test = f"COALESCE({self.dialect.size}({self.dialect.filtered(given, 'l', wrong)}), 0) > 0" if wrong else ""

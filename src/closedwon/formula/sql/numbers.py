@@ -51,6 +51,8 @@ class Numbers(Core):
         kind = node.type
         if kind.approx:
             return name, None
+        if kind.stored == "scaled":  # as a whole number at the type's own scale already
+            return f"CAST({name} AS {self.physical(kind)})", None
         if kind.stored:
             have = 6 if kind.stored == "ppm" else currency_digits(kind.currency)
             value = f"CAST({name} AS {self.physical(kind)})"
