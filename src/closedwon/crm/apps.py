@@ -1,5 +1,7 @@
 """What Django needs to know of customers and deals, and the policy that it brings."""
 
+from typing import ClassVar
+
 from django.apps import AppConfig
 
 from closedwon.ui.nav import NavItem
@@ -16,6 +18,14 @@ class CrmConfig(AppConfig):
     name = "closedwon.crm"
     label = "crm"
     default_auto_field = "django.db.models.BigAutoField"
+    audited: ClassVar[dict[str, str]] = {
+        "import": "system",
+        "release": "system",
+        "day": "system",
+        "/pipeline/": "deal",
+        "/systems/data-quality/": "deal",
+        "/api/v1/crm/": "deal",
+    }
     nav = [
         NavItem("Pipeline", "Deals", "crm:deals", DEALS, 20, words="opportunities"),
         NavItem("Pipeline", "Accounts", "crm:accounts", DEALS, 30, words="customers companies"),
@@ -26,6 +36,7 @@ class CrmConfig(AppConfig):
     def ready(self) -> None:
         """Make the pipeline policy, and what the palette finds, known."""
         from closedwon.crm.finding import register_search
+        from closedwon.crm.funnel.kind import register_funnel
         from closedwon.crm.home import cards
         from closedwon.crm.policy import PipelinePolicy
         from closedwon.crm.preview import effect, run_case, stages_preview
@@ -48,3 +59,4 @@ class CrmConfig(AppConfig):
                 effect=effect,
             )
         )
+        register_funnel()

@@ -17,6 +17,9 @@ def register(app: typer.Typer) -> None:
     facts = typer.Typer(help="The facts: what was brought in and what is built from it.", no_args_is_help=True)
     facts.command("refresh")(refresh_command)
     app.add_typer(facts, name="facts")
+    from closedwon.crm.funnel import commands as funnel
+
+    funnel.register(app)
 
 
 def refresh_command() -> None:

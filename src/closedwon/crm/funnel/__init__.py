@@ -1,0 +1,1 @@
+"""The funnel measured: conversion, duration, win rates, velocity, slip, with censoring and intervals."""
