@@ -20,7 +20,7 @@ Form = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
-    from closedwon.forecast import commands_projection, commands_renewals
+    from closedwon.forecast import commands_projection, commands_renewals, commands_summary
 
     forecast = typer.Typer(help="The weekly forecast.", no_args_is_help=True)
     forecast.command("show")(show)
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     forecast.command("refresh")(refresh)
     commands_projection.register(forecast)
     commands_renewals.register(forecast)
+    commands_summary.register(forecast)
     app.add_typer(forecast, name="forecast")
     pipeline = typer.Typer(help="What moved the pipeline.", no_args_is_help=True)
     pipeline.command("waterfall")(waterfall)

@@ -113,6 +113,8 @@ class SummaryPolicy(Referenced):
     weekly_to: Receiver = Receiver()
     scorecard: When = When(day="monday", at=time(7))
     scorecard_to: Receiver = Receiver()
+    scorecard_flags: list[str] = Field(["past_close_date", "no_next_step", "pushed"], max_length=6)
+    """The flags with a column of their own, by their names in the inspection policy."""
     slack: list[SlackChannel] = []
     calls: Calls = Calls()
 
