@@ -150,7 +150,7 @@ _ALL = (
     _table("territory_members", "territory_id position_id since", "until role share_ppm", "Seats of a territory, dated"),
     _table("account_territories", "account_id territory_id since", "until reason", "Accounts of a territory, dated"),
     _table("exchange_rates", "kind currency to_currency since", "until rate_ppb", "Dated exchange rates; kind is plan, market, crm, ..."),
-    _table("approval_requests", "id", "kind subject_id title submitter_id owner_id region currency amount_minor rate_ppb state auto_reason "
+    _table("approval_requests", "id", "number kind subject_id title submitter_id owner_id region currency amount_minor rate_ppb state auto_reason "
            "submitted_on:date submitted_at closed_at versions:int content_hash asked_roles minutes:int discount_ppm list_minor net_minor "
            "net_arr_minor term_months:decimal payment_terms payment_schedule free_months:decimal credits_minor last_discount_ppm "
            "renewal_base_minor renewal_net_minor price_lock:bool order_type segment account_id fields known_at",
@@ -162,8 +162,10 @@ _ALL = (
            "discount_ppm needed_roles needs_approval:bool tested_fields known_at",
            "What each deal's sign-off stands at, and whether the policy asks for one"),
     _table("period_locks", "field period", "locked_at locked_by", "Periods that are closed; later changes are restatements"),
-    _table("forecast_calls", "position_id type period category as_of_at", "amount_minor currency user_id note on_behalf_of",
-           "Past calls brought in from another system"),
+    _table("forecast_calls", "position_id type period category as_of_at", "amount_minor currency user_id note on_behalf_of source author "
+           "is_late:bool rollup_minor below_minor machine_minor release_id",
+           "Every call: brought in from another system, or made here (source closedwon) with the deal roll-up, what stood below and the "
+           "machine's number of that instant"),
     _table("quarantine", "import_id file row:int table_name", "reason field raw", "Rows that could not be taken, each with its reason"),
     # snapshots
     _table("opportunity_snapshots", "snapshot_date opportunity_id", _DEAL_FIELDS + " deleted_at seat_path is_full is_reconstructed",

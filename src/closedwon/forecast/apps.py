@@ -32,15 +32,19 @@ class ForecastConfig(AppConfig):
         """The tables of the summary stand in a file of their own."""
         super().import_models()
         import_module("closedwon.forecast.models_summary")
+        import_module("closedwon.forecast.models_scenarios")
 
     def ready(self) -> None:
         """Make the forecast policy, the scopes, the currencies and the numbers of Today known."""
         from closedwon.forecast import flag_kind, policy_kind
         from closedwon.forecast.flags import InspectionPolicy, decide
         from closedwon.forecast.home import cards, currencies, scopes
+        from closedwon.forecast.pace_kind import register_pace
         from closedwon.forecast.policy import ForecastPolicy
         from closedwon.forecast.projection.kinds import register_projection
         from closedwon.forecast.renewals.kinds import register_renewals
+        from closedwon.forecast.rhythm import RhythmPolicy
+        from closedwon.forecast.rhythm import run_case as rhythm_case
         from closedwon.forecast.summary.kinds import register_summary
         from closedwon.policies.registry import PolicyKind, register
         from closedwon.ui import context, today
@@ -75,7 +79,20 @@ class ForecastConfig(AppConfig):
                 names=flag_kind.names,
             )
         )
+        register(
+            PolicyKind(
+                "rhythm",
+                "forecast-rhythm.toml",
+                RhythmPolicy,
+                "Forecast rhythm",
+                "When calls are due, who calls, when a note is needed, and what each month is for",
+                "closedwon.forecast",
+                "default/forecast-rhythm.toml",
+                run_case=rhythm_case,
+            )
+        )
         register_projection()
+        register_pace()
         register_summary()
         register_renewals()
         context.register_scopes(scopes)

@@ -152,6 +152,17 @@ def rollup_deals(shape: Shape) -> Rule:
 
 
 @lru_cache(maxsize=128)
+def rollup_parts(shape: Shape) -> Rule:
+    """Deals as they stood at a cutoff to each deal's part of each seat, by bucket."""
+    inputs = {**_facts(shape), **_policy_inputs(ROLLUP_PARAMS), "seats": SEATS, "rates": RATES}
+    return TypeRule(
+        f"rollup_parts_{shape.name}", "closedwon.forecast", "sql/rollup_parts.sql", inputs,
+        columns("opportunity_id place bucket amount_minor weighted_minor"), ("opportunity_id", "place", "bucket"),
+        before=("sql/rollup.sql",), words=shape.words("day"),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=128)
 def booked(shape: Shape) -> Rule:
     """Accepted orders booked in the period by the as-of, by place and dimension."""
     inputs = {

@@ -14,7 +14,7 @@ from closedwon.policies import actions
 from closedwon.policies.registry import kind
 
 
-@pytest.mark.parametrize("name", ["forecast", "inspection"])
+@pytest.mark.parametrize("name", ["forecast", "inspection", "rhythm"])
 def test_the_shipped_cases_come_out(ws, name):
     actions.apply_defaults(SYSTEM)
     results = actions.run(name, kind(name).default_text())
