@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from closedwon.approvals.rules.cells import cells
+from closedwon.approvals.rules.measures import every, inputs
 from closedwon.approvals.rules.united import Asker, United, roles_of
 from closedwon.base.errors import Invalid
 from closedwon.base.rule import Rule
-from closedwon.base.tables import Column, columns, table
+from closedwon.base.tables import columns
 from closedwon.formula.decisions import DecisionTable
 from closedwon.formula.decisions.sql import is_single, predicate, select
 from closedwon.formula.formula import Formula, compile, sql_of  # noqa: A004 - the language's own word
 from closedwon.formula.sql.dialect import Dialect, dialect_of
 
-OUTPUTS = columns("id submitted_on:date outcome roles minutes:int then_outcome then_roles then_minutes:int")
-PARAMS = columns("kind start:date stop:date")
-KEEP = ("id", "submitted_on", "state", "auto_reason", "asked_roles", "minutes")
+OUTPUTS = columns(
+    "id number submitted_on:date region currency amount_minor outcome roles minutes:int then_outcome then_roles then_minutes:int"
+)
+KEEP = ("id", "number", "submitted_on", "region", "currency", "amount_minor", "state", "auto_reason", "asked_roles", "minutes")
 """Columns of a past request that are carried through."""
 
 
@@ -32,20 +35,24 @@ class BacktestRule(Rule):
     united: United = field(kw_only=True)
     took: Mapping[str, int] = field(kw_only=True, default_factory=dict)
 
+    @cached_property
+    def sql(self) -> str:
+        """The text over published and live requests."""
+        return super().sql.replace("every_request", every("every_request"))
+
     def around(self, dialect: str, text: str) -> str:
         """The policy over the requests."""
         return _Writer(self.united, dialect_of(dialect), self.took).whole(text)
 
 
-def backtest_rule(united: United, took: Mapping[str, int] | None = None, custom: Iterable[Column] = ()) -> BacktestRule:
+def backtest_rule(united: United, took: Mapping[str, int] | None = None) -> BacktestRule:
     """The rule of a policy on a day. `took` is how many business minutes a role takes; a role without one takes its clock's hours."""
-    own = table("approval_requests").columns
-    inputs = {"approval_requests": (*own, *custom), "params": PARAMS}
+    given = inputs("every_request")
     return BacktestRule(
         "approval_backtest",
         "closedwon.approvals",
         "sql/backtest.sql",
-        inputs,
+        given,
         OUTPUTS,
         ("submitted_on", "id"),
         united=united,
@@ -113,7 +120,7 @@ class _Writer:
 
     def _then(self) -> str:
         outcome = "CASE WHEN COALESCE(auto_reason, '') <> '' THEN 'auto-approved' ELSE state END AS then_outcome"
-        return f"id, submitted_on, {outcome}, COALESCE(asked_roles, '') AS then_roles, minutes AS then_minutes"
+        return f"id, number, submitted_on, region, currency, amount_minor, {outcome}, COALESCE(asked_roles, '') AS then_roles, minutes AS then_minutes"
 
     def _once(self, name: str) -> str:
         """Where columns are read several times each, DuckDB is told to keep them; else it works them out anew for each use."""

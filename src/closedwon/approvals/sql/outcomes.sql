@@ -10,7 +10,7 @@ SELECT
   CAST(SUM(CASE WHEN r.versions > 1 THEN 1 ELSE 0 END) AS BIGINT) AS reworked,
   CAST(SUM(CASE WHEN r.minutes IS NOT NULL AND COALESCE(r.auto_reason, '') = '' THEN 1 ELSE 0 END) AS BIGINT) AS timed,
   CAST(SUM(CASE WHEN COALESCE(r.auto_reason, '') = '' THEN COALESCE(r.minutes, 0) ELSE 0 END) AS BIGINT) AS all_minutes
-FROM approval_requests AS r
+FROM every_request AS r
 CROSS JOIN params AS p
 WHERE r.submitted_on >= p.start AND r.submitted_on < p.stop AND (p.kind = '' OR r.kind = p.kind)
 GROUP BY COALESCE(dimension, '–')

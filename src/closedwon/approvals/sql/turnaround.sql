@@ -2,7 +2,7 @@
 WITH
   taken AS (
     SELECT s.request_id, s.version, s.step, s.minutes, s.state, s.due_at, s.done_at, s.opened_at, COALESCE(dimension, '–') AS place
-    FROM approval_steps AS s
+    FROM every_step AS s
     CROSS JOIN params AS p
     WHERE s.submitted_on >= p.start AND s.submitted_on < p.stop AND (p.kind = '' OR s.kind = p.kind) AND s.opened_at IS NOT NULL
   ),

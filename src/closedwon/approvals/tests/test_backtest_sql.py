@@ -217,6 +217,19 @@ def rows_of(requests: list[Request]) -> list[dict[str, Any]]:
 
 
 PARAMS = [{"kind": "deal", "start": DAY, "stop": DAY + timedelta(days=1)}]
+
+
+def given_of(requests: list[Request]) -> dict[str, Any]:
+    """Half of the requests published, half live, one of the published ones changed since."""
+    rows = rows_of(requests)
+    half = len(rows) // 2
+    stale = {**rows[half], "discount_ppm": 999_999, "fields": "{}"}
+    live = rows[half:]
+    return {
+        "approval_requests": [*rows[:half], stale], "live_approval_requests": live, "live_ids": [{"id": row["id"]} for row in live], "params": PARAMS,
+    }  # fmt: skip
+
+
 EXAMPLES = int(os.environ.get("CLOSEDWON_BACKTEST_EXAMPLES", "250"))
 
 
@@ -226,7 +239,7 @@ def test_sql_says_what_the_preview_says(name: str, seed: int) -> None:
     made, chance = united(name), random.Random(seed)
     requests = [drawn(made, chance, at) for at in range(EXAMPLES)]
     people = somebody(made)
-    found = DuckEngine().run(backtest_rule(made), {"approval_requests": rows_of(requests), "params": PARAMS}).to_pylist()
+    found = DuckEngine().run(backtest_rule(made), given_of(requests)).to_pylist()
     wanted = {one.id: told(made, one, people) for one in requests}
     wrong = [(json.dumps(dict(one.fields), default=str), one.currency, wanted[one.id], row) for one, row in zip(requests, found, strict=True) if (row["outcome"], row["roles"]) != wanted[one.id]]  # fmt: skip
     assert not wrong, wrong[0]
@@ -241,7 +254,7 @@ def test_sql_says_what_the_preview_says(name: str, seed: int) -> None:
 def test_both_engines_agree(name: str) -> None:
     made, chance = united(name), random.Random(7)
     requests = [drawn(made, chance, at) for at in range(60)]
-    found = run_both(backtest_rule(made), {"approval_requests": rows_of(requests), "params": PARAMS}).to_pylist()
+    found = run_both(backtest_rule(made), given_of(requests)).to_pylist()
     people = somebody(made)
     assert [(row["outcome"], row["roles"]) for row in found] == [told(made, one, people) for one in requests]
 
