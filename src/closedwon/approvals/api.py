@@ -14,6 +14,7 @@ from pydantic import Field
 from closedwon.approvals.actions import adding, deciding, exemptions, files, looking, standing, submitting
 from closedwon.approvals.actions.common import need
 from closedwon.approvals.actions.people import names
+from closedwon.approvals.download import download
 from closedwon.approvals.showing import exemption_json, file_json, inbox_json, request_json
 from closedwon.base.errors import Invalid
 from closedwon.people.acting import api_actor
@@ -307,12 +308,7 @@ def attach(request: HttpRequest, number: Number, file: File[UploadedFile]) -> di
 def fetch(request: HttpRequest, number: Number) -> HttpResponse:
     """Its bytes as they were added, as a download only."""
     row, data = files.fetch(number, by=api_actor(request))
-    answer = HttpResponse(data, content_type="application/octet-stream")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{row.name}"'.encode("ascii", "replace").decode()
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer
+    return download(row.name, data)
 
 
 @router.post("/requests/{number}/exceptions", response=dict, summary="Note an exception that a request grants")
@@ -336,6 +332,12 @@ def exceptions(request: HttpRequest, asked: Query[ExceptionsQuery]) -> list[dict
 def use(request: HttpRequest, number: Number, given: WordsIn) -> dict[str, Any]:
     """The text says what for; the last use ends it."""
     return exemption_json(exemptions.use(number, given.text, by=api_actor(request)))
+
+
+@router.post("/exceptions/{number}/revoke", response=dict, summary="Revoke an exception")
+def revoke(request: HttpRequest, number: Number, given: WordsIn) -> dict[str, Any]:
+    """By the deal desk or finance; the text says why."""
+    return exemption_json(exemptions.revoke(number, given.text, by=api_actor(request)))
 
 
 @router.post("/delegations", response=dict, summary="Let somebody decide in one's place")

@@ -19,9 +19,11 @@ class ApprovalsConfig(AppConfig):
     name = "closedwon.approvals"
     label = "approvals"
     default_auto_field = "django.db.models.BigAutoField"
+    audited: ClassVar[dict[str, str]] = {"approval": "deal", "/approvals/": "deal", "/api/v1/approvals/": "deal"}
     nav: ClassVar[list[NavItem]] = [
         NavItem("Deals", "Approvals", "approvals:inbox", order=10, badge=_waiting, words="inbox approve sign-off decide"),
-        NavItem("Deals", "All requests", "approvals:every", order=15, words="requests sign-off"),
+        NavItem("Deals", "All approvals", "approvals:every", order=15, words="all requests sign-off decided"),
+        NavItem("Deals", "Exceptions", "approvals:exceptions", order=18, words="exemptions price hold promises customer"),
         NavItem("Deals", "Who stands in", "approvals:arrange", order=30, words="delegate away absence out of office"),
         NavItem("Admin", "Approver roles", "approvals:holders", frozenset({"admin", "sales-ops"}), 45, words="holders cfo legal vp"),
     ]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from closedwon.approvals import commands_beside
 from closedwon.base.errors import Invalid
 
 Number = Annotated[int, typer.Argument(help="The number of the request.")]
@@ -23,12 +24,14 @@ def register(approvals: typer.Typer) -> None:
     for name, verb in (
         ("submit", submit), ("revise", revise), ("decide", decide), ("recall", recall), ("comment", comment), ("override", override),
         ("delegate", delegate), ("undelegate", undelegate), ("away", away), ("back", back), ("show", show), ("inbox", inbox), ("list", list_),
-        ("take", take), ("meet", meet), ("ask", ask), ("attach", attach), ("except", except_), ("exceptions", exceptions), ("use", use), ("holders", holders), ("grant", grant), ("ungrant", ungrant), ("tick", tick), ("backtest", backtest),
+        ("take", take), ("meet", meet), ("ask", ask), ("holders", holders), ("grant", grant), ("ungrant", ungrant), ("tick", tick), ("backtest", backtest),
     ):  # fmt: skip
         approvals.command(name)(verb)
+    commands_beside.register(approvals)
 
 
-def _start() -> Any:
+def start() -> Any:
+    """Open the workspace; gives who acts."""
     from closedwon.workspace.boot import boot
 
     boot()
@@ -70,7 +73,7 @@ def submit(
     form: Form = "table",
 ) -> None:
     """Submit a request; its steps are asked at once, or it is approved because it needs nobody."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.submitting import submit as run
 
     _say(run(_content(request), by=by, key=key, note=note), form, by)
@@ -83,7 +86,7 @@ def revise(
     form: Form = "table",
 ) -> None:
     """Submit a new version; approvals hold where nothing that their approver looks at is worse."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.submitting import revise as run
 
     _say(run(number, _content(request), by=by, note=note), form, by)
@@ -101,7 +104,7 @@ def decide(
     form: Form = "table",
 ) -> None:
     """Decide on a request as the person of --as."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.common import need
     from closedwon.approvals.actions.deciding import decide as run
 
@@ -123,7 +126,7 @@ def decide(
 
 def recall(number: Number, reason: Annotated[str, typer.Option("--reason", help="Why.")] = "", form: Form = "table") -> None:
     """Take a request back."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.submitting import recall as run
 
     _say(run(number, by=by, reason=reason), form, by)
@@ -131,7 +134,7 @@ def recall(number: Number, reason: Annotated[str, typer.Option("--reason", help=
 
 def comment(number: Number, text: Annotated[str, typer.Argument(help="Your words.")]) -> None:
     """Say something on a request."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.deciding import comment as run
 
     run(number, text, by=by)
@@ -142,7 +145,7 @@ def override(
     number: Number, step: Order, reason: Annotated[str, typer.Argument(help="Why this step is not needed.")], form: Form = "table"
 ) -> None:
     """Stand in for a step with a reason; for executives."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.common import need
     from closedwon.approvals.actions.deciding import override as run
 
@@ -152,7 +155,7 @@ def override(
 
 def take(number: Number, step: Order) -> None:
     """Take a step of several possible approvers on oneself."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.deciding import take as run
 
     run(number, step, by=by)
@@ -166,7 +169,7 @@ def meet(
     form: Form = "table",
 ) -> None:
     """Say that a condition is met."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.common import need
     from closedwon.approvals.actions.deciding import meet as run
 
@@ -181,7 +184,7 @@ def ask(
     form: Form = "table",
 ) -> None:
     """Ask somebody in addition."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.adding import add_adhoc
     from closedwon.approvals.actions.common import need
 
@@ -189,72 +192,8 @@ def ask(
     _say(need(number, by=by), form, by)
 
 
-def attach(number: Number, file: Annotated[Path, typer.Argument(help="PDF, Office, picture or text, up to 20 MB.")]) -> None:
-    """Add a file to a request."""
-    by = _start()
-    from closedwon.approvals.actions.files import LARGEST
-    from closedwon.approvals.actions.files import attach as run
-
-    try:
-        with file.open("rb") as source:
-            data = source.read(LARGEST + 1)
-    except OSError as error:
-        raise Invalid(f"{file} cannot be read: {error.strerror}.", mend="Name a file that is there.") from error
-    made = run(number, file.name, data, by=by)
-    typer.echo(f"{made.pk}: {made.name}, {made.size:,} bytes, sha256 {made.sha256}")
-
-
-def except_(
-    number: Number,
-    scope: Annotated[str, typer.Argument(help="quote, customer or term.")],
-    of: Annotated[str, typer.Argument(help="The id of the quote, customer or contract.")],
-    what: Annotated[str, typer.Argument(help="What is allowed.")],
-    until: Annotated[str, typer.Option("--until", help="The first day after it.")] = "",
-    uses: Annotated[int | None, typer.Option("--uses", help="How often it may be used.")] = None,
-) -> None:
-    """Note an exception that an approved request grants."""
-    by = _start()
-    from closedwon.approvals.actions.exemptions import except_ as run
-
-    made = run(number, scope, of, what, by=by, until=_day(until, "until").date() if until else None, uses=uses)
-    typer.echo(f"{made.pk}: {made.what}, for {made.scope} {made.subject_id}")
-
-
-def exceptions(
-    of: Annotated[
-        list[str] | None, typer.Option("--of", help="Only of this quote, customer or contract; may be given several times.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Ended and used up ones too.")] = False,
-    form: Form = "table",
-) -> None:
-    """The exceptions that hold."""
-    by = _start()
-    from closedwon.approvals.actions.exemptions import exceptions as run
-    from closedwon.approvals.showing import exemption_json
-
-    rows = [exemption_json(row) for row in run(by=by, subject_ids=of or [], all_=every)]
-    if form == "json":
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-        return
-    for row in rows:
-        left = "" if row["uses_left"] is None else f", {row['uses_left']} uses left"
-        typer.echo(f"{row['id']}  {row['scope']} {row['subject_id']}  {row['what']}  until {row['until'] or 'no day'}{left}")
-    if not rows:
-        typer.echo("There are none.")
-
-
-def use(
-    number: Annotated[int, typer.Argument(help="The exception.")], what_for: Annotated[str, typer.Argument(help="What it is used for.")]
-) -> None:
-    """Use an exception once; the last use ends it."""
-    by = _start()
-    from closedwon.approvals.actions.exemptions import use as run
-
-    left = run(number, what_for, by=by).uses_left
-    typer.echo("Used." if left is None else f"Used; {left} left.")
-
-
-def _day(text: str, name: str) -> datetime:
+def day_of(text: str, name: str) -> datetime:
+    """The instant of an option. Raises Invalid."""
     from closedwon.workspace import current
 
     try:
@@ -285,16 +224,16 @@ def delegate(
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
 ) -> None:
     """Let somebody decide in one's place; never in a loop, and never for what that person submitted."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.standing import delegate as run
 
-    made = run(to, _day(since, "from"), _day(until, "to"), by=by, giver=giver, kinds=kind or (), limit=_amount(limit), reason=reason)
+    made = run(to, day_of(since, "from"), day_of(until, "to"), by=by, giver=giver, kinds=kind or (), limit=_amount(limit), reason=reason)
     typer.echo(f"{made.pk}: {made.giver} to {made.taker}, from {since} to {until}")
 
 
 def undelegate(number: Annotated[int, typer.Argument(help="The number of the delegation.")]) -> None:
     """End a delegation."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.standing import end_delegation
 
     end_delegation(number, by=by)
@@ -303,16 +242,16 @@ def undelegate(number: Annotated[int, typer.Argument(help="The number of the del
 
 def away(since: From, until: To, person: Annotated[str, typer.Option("--for", help="Sales ops: who is away.")] = "") -> None:
     """Note that somebody is out of office."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.standing import set_absence
 
-    made = set_absence(_day(since, "from"), _day(until, "to"), by=by, person=person)
+    made = set_absence(day_of(since, "from"), day_of(until, "to"), by=by, person=person)
     typer.echo(f"{made.pk}: {made.person} is away from {since} to {until}")
 
 
 def back(number: Annotated[int, typer.Argument(help="The number of the absence.")]) -> None:
     """Note that somebody is back."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.standing import end_absence
 
     end_absence(number, by=by)
@@ -321,7 +260,7 @@ def back(number: Annotated[int, typer.Argument(help="The number of the absence."
 
 def show(number: Number, form: Form = "table") -> None:
     """One request: its steps, who is asked, what was decided."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.common import need
 
     _say(need(number, by=by), form, by)
@@ -329,7 +268,7 @@ def show(number: Number, form: Form = "table") -> None:
 
 def inbox(form: Form = "table") -> None:
     """What waits for the person of --as."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.looking import inbox as run
     from closedwon.approvals.showing import inbox_json
 
@@ -349,7 +288,7 @@ def list_(
     form: Form = "table",
 ) -> None:
     """The requests that one may see, newest first."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.looking import requests
 
     rows = [
@@ -372,7 +311,7 @@ def list_(
 
 def holders() -> None:
     """Who holds which approver role."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.people import names
     from closedwon.approvals.actions.standing import holders as run
 
@@ -392,7 +331,7 @@ def grant(
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
 ) -> None:
     """Make somebody a holder of an approver role."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.standing import grant_holder
 
     made = grant_holder(role, person, by=by, region=region, limit=_amount(limit), reason=reason)
@@ -401,7 +340,7 @@ def grant(
 
 def ungrant(number: Annotated[int, typer.Argument(help="The number of the holding.")]) -> None:
     """Take an approver role from somebody."""
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.standing import end_holder
 
     end_holder(number, by=by)
@@ -410,7 +349,7 @@ def ungrant(number: Annotated[int, typer.Argument(help="The number of the holdin
 
 def tick() -> None:
     """Run the clock once: reminders, escalations, ways round the absent."""
-    _start()
+    start()
     from closedwon.approvals.actions.clock import tick as run
 
     typer.echo(", ".join(f"{count} {what}" for what, count in run().items()))
@@ -429,12 +368,12 @@ def backtest(
 
     if form not in ("table", "csv", "json"):
         raise Invalid(f"{form!r} is no format.", mend="Write table, csv or json.")
-    by = _start()
+    by = start()
     from closedwon.approvals.actions.backtest import COLUMNS, summary
     from closedwon.approvals.actions.backtest import backtest as run
     from closedwon.approvals.commands import policies_in
 
-    found = run(_day(since, "from").date(), _day(until, "to").date(), by=by, given=policies_in(policy) if policy else None, kind=kind)
+    found = run(day_of(since, "from").date(), day_of(until, "to").date(), by=by, given=policies_in(policy) if policy else None, kind=kind)
     rows = [one.as_dict() for one in found]
     if form == "json":
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))

@@ -319,6 +319,9 @@ class Exemption(models.Model):
     uses_left = models.PositiveIntegerField(null=True, blank=True)
     by = models.CharField(max_length=254)
     at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=254, blank=True)
+    ended_why = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering = ["id"]

@@ -1,11 +1,12 @@
-"""The pages of approvals: the inbox, one request on one screen, all requests, who stands in, who holds which role."""
+"""The pages of approvals: the inbox, one request on one screen, all requests, links in mails, buttons in Slack."""
 
 from __future__ import annotations
 
 import secrets
-from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -14,19 +15,23 @@ from django.shortcuts import redirect, render
 from django.urls import include, path, reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
-from closedwon.approvals.actions import deciding, links, looking, slack, standing, submitting
+from closedwon.approvals.actions import adding, deciding, exemptions, files, links, looking, slack, submitting
 from closedwon.approvals.actions.common import policies
-from closedwon.approvals.actions.people import names, people, person_of
+from closedwon.approvals.actions.people import names, person_of
 from closedwon.approvals.actions.subjects import subject_of
-from closedwon.base.errors import ClosedwonError, Invalid, Refused
+from closedwon.approvals.pages_beside import routes as beside
+from closedwon.approvals.strength import strength_of
+from closedwon.base.errors import ClosedwonError, Invalid, NotFound, Refused
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
 from closedwon.ui.parts import Event
 from closedwon.ui.tables import Col, DataTable, Query, Rows
-from closedwon.workspace import current
 
+STATE_WORDS = {
+    "approved": "approved", "rejected": "sent back", "pending": "waiting", "conditional": "waits for a condition", "recalled": "taken back",
+}  # fmt: skip
 TONES = {"approved": "good", "rejected": "bad", "pending": "info", "conditional": "warn", "recalled": ""}
 STEP_TONES = {
     "approved": "good", "inherited": "good", "overridden": "warn", "rejected": "bad", "open": "info", "conditional": "warn", "waiting": "", "skipped": "",
@@ -43,12 +48,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
     by = web_actor(request)
     rows = looking.inbox(by=by)
     known = names({row["request"].submitter for row in rows} | {row["stands_for"] for row in rows} - {""})
-    united = {row["request"].kind: policies().on(row["request"].kind, date.max) for row in rows}
     for row in rows:
-        roles = united[row["request"].kind].roles
         row["who"] = known.get(row["request"].submitter, row["request"].submitter)
         row["for"] = known.get(row["stands_for"], "")
-        row["bulk"] = all(roles[name].bulk and not roles[name].step_up for step in row["steps"] for name in step.roles if name in roles)
+        row["bulk"] = _in_bulk(row)
     asked = looking.requests(by=by, mine_only=True).filter(state__in=("pending", "conditional", "rejected"))[:20]
     mine = [
         {
@@ -58,6 +61,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
             "submitted_at": one.submitted_at,
             "state": one.state,
             "tone": TONES[one.state],
+            "word": STATE_WORDS[one.state],
         }
         for one in asked
     ]
@@ -66,25 +70,31 @@ def inbox(request: HttpRequest) -> HttpResponse:
     )
 
 
+def _in_bulk(row: Mapping[str, Any]) -> bool:
+    """Whether the policy lets this one be decided together with others: every role says so, and none asks for a stronger sign-in."""
+    roles = policies().on(row["request"].kind, date.max).roles
+    return all(roles[name].bulk and not roles[name].step_up for step in row["steps"] for name in step.roles if name in roles)
+
+
 @require_POST
 def bulk(request: HttpRequest) -> HttpResponse:
     """Approve several at once, where the policy allows it; each is a decision of its own."""
     by = web_actor(request)
     done, failed = 0, []
+    waiting = {str(row["request"].pk): row for row in looking.inbox(by=by)}
     for word in request.POST.getlist("request"):
         number, _, content_hash = word.partition(":")
+        row = waiting.get(number)
         try:
-            row = next((one for one in looking.inbox(by=by) if str(one["request"].pk) == number), None)
             if row is None:
-                continue
-            roles = policies().on(row["request"].kind, date.max).roles
-            if not all(roles[name].bulk for step in row["steps"] for name in step.roles if name in roles):
-                raise Invalid(f"{row['request'].title} is decided by itself.")
+                raise Invalid(f"Request {number} does not wait for you any more.")
+            if not _in_bulk(row):
+                raise Invalid(f"{row['request'].title} is decided by itself.", mend="Open it.")
             key = f"bulk:{request.POST.get('key', '')}:{number}"[:100]
-            deciding.decide(int(number), "approve", content_hash=content_hash, by=by, strength="session", key=key)
+            deciding.decide(int(number), "approve", content_hash=content_hash, by=by, strength=strength_of(request), key=key)
             done += 1
-        except (ClosedwonError, ValueError) as error:
-            failed.append(str(error))
+        except ClosedwonError as error:
+            failed.append(f"{row['request'].title}: {error}" if row is not None and row["request"].title not in str(error) else str(error))
     if done:
         messages.success(request, f"{done} approved.")
     for text in failed[:5]:
@@ -98,7 +108,8 @@ def _columns() -> list[Col]:
         Col("kind", "Kind", filter=True),
         Col("state", "State", "status", filter=True),
         Col("submitter", "Asked by", sort=False),
-        Col("version", "Version", "number", sort=False),
+        Col("amount", "Amount", sort=False, phone="big"),
+        Col("version", "Version", "number", sort=False, hidden=True),
         Col("waits", "Waits for", sort=False, phone="wide"),
         Col("submitted_at", "Submitted", "instant"),
         Col("closed_at", "Decided", "instant", hidden=True),
@@ -114,7 +125,7 @@ def every(request: HttpRequest) -> HttpResponse:
     def rows(query: Query) -> Rows:
         found = looking.requests(by=by, find=query.search)
         if states := query.filters.get("state"):
-            found = found.filter(state__in=states)
+            found = found.filter(state__in=[state for state, word in STATE_WORDS.items() if word in states or state in states])
         if kinds := query.filters.get("kind"):
             found = found.filter(kind__in=kinds)
         order = query.sort if query.sort in ("title", "kind", "state", "submitted_at", "closed_at") else "submitted_at"
@@ -123,19 +134,22 @@ def every(request: HttpRequest) -> HttpResponse:
         page = list(found[query.offset : query.offset + query.limit])
         asked = {one.pk: list(one.steps.filter(state="open")) for one in page}
         known = names({one.submitter for one in page})
-        choices = {"state": list(TONES), "kind": sorted(looking.visible(by).order_by().values_list("kind", flat=True).distinct())}
+        choices = {
+            "state": list(STATE_WORDS.values()),
+            "kind": sorted(looking.visible(by).order_by().values_list("kind", flat=True).distinct()),
+        }
         made = [
             {
-                "id": one.pk, "title": one.title, "kind": subject_of(one.kind).title, "state": (one.state, TONES.get(one.state, "")),
+                "id": one.pk, "title": one.title, "kind": subject_of(one.kind).title, "state": (STATE_WORDS[one.state], TONES.get(one.state, "")),
                 "submitter": known.get(one.submitter, one.submitter), "version": one.number, "submitted_at": one.submitted_at,
-                "closed_at": one.closed_at, "subject_id": one.subject_id, "waits": ", ".join(step.title for step in asked[one.pk]) or None,
+                "closed_at": one.closed_at, "subject_id": one.subject_id, "waits": ", ".join(step.title for step in asked[one.pk]) or None, "amount": f"{one.amount:,.0f} {one.currency}" if one.amount is not None else None,
             }
             for one in page
         ]  # fmt: skip
         return Rows(made, count, choices=choices)
 
     table = DataTable(
-        request, "approvals:every", _columns(), rows, title="Requests", sort="-submitted_at", name="approvals",
+        request, "approvals:every", _columns(), rows, title="All approvals", sort="-submitted_at", name="approvals",
         empty=("No request", "Requests for sign-off appear here; they begin on a deal."),
     )  # fmt: skip
     return table.answer() or render(request, "approvals/every.html", {"table": table})
@@ -147,9 +161,12 @@ def one(request: HttpRequest, number: int) -> HttpResponse:
     return _one(request, number, web_actor(request))
 
 
-def _one(request: HttpRequest, number: int, by: Actor, **more: Any) -> HttpResponse:
+def _one(request: HttpRequest, number: int, by: Actor, *, failed: ClosedwonError | None = None, **more: Any) -> HttpResponse:
     found = looking.one(number, by=by)
     waiting = looking.inbox(by=by)
+    for past in found["history"]:
+        past.word, past.tone = STATE_WORDS[past.state], TONES[past.state]
+    sheets = list(found["subject"].sheets(by, found["request"]))
     place = next((at for at, row in enumerate(waiting, 1) if row["request"].pk == number), 0)
     context = {
         **{name: value for name, value in found.items() if name != "request"}, "asked": found["request"], "title": found["request"].title, "events": _events(found), "step_rows": _steps(found), "place": place, "of": len(waiting),
@@ -159,9 +176,13 @@ def _one(request: HttpRequest, number: int, by: Actor, **more: Any) -> HttpRespo
         "my_reasons": list(dict.fromkeys(reason["reason"] for step in found["waiting"] for reason in step.reasons)),
         "stands_for_name": found["names"].get(found["stands_for"], ""), "hints": found["version"].preview.get("hints", []),
         "stands": _stands(found),
-        "due_at": min((step.due_at for step in found["waiting"] if step.due_at), default=None), **more,
+        "due_at": min((step.due_at for step in found["waiting"] if step.due_at), default=None), "failed": failed,
+        "word": STATE_WORDS[found["request"].state], "sheets": sheets, "main": any(sheet.main for sheet in sheets),
+        "taken": ",".join(f".{kind}" for kind in files.BEGINS), "largest": files.LARGEST // 1_000_000,
+        "may_except": found["request"].state == "approved" and by.has(*exemptions.KEEPERS) and person_of(by) not in exemptions.parties(found["request"]),
+        "exceptions": list(found["request"].exemptions.all()), "account": found["version"].content.get("fields", {}).get("account_id", ""), **more,
     }  # fmt: skip
-    return render(request, "approvals/one.html", context)
+    return render(request, "approvals/one.html", context, status=failed.status if failed else 200)
 
 
 def _stands(found: dict[str, Any]) -> str:
@@ -196,6 +217,7 @@ def _steps(found: dict[str, Any]) -> list[dict[str, Any]]:
             "step": step, "who": f"{joined}{who}" if who else "nobody may decide", "word": STEP_WORDS.get(step.state, step.state),
             "tone": STEP_TONES.get(step.state, ""), "reasons": list(dict.fromkeys(reason["reason"] for reason in step.reasons)),
             "taken": known.get(step.taken_by, step.taken_by), "late": bool(step.state == "open" and step.due_at and step.due_at < found["at"]),
+            "overridable": step.state in ("open", "waiting") and step not in found["waiting"],
         })  # fmt: skip
     return made
 
@@ -215,7 +237,7 @@ def _events(found: dict[str, Any]) -> list[Event]:
         Event(
             version.created_at,
             "Submitted" if version.number == 1 else f"Version {version.number} submitted",
-            version.created_by,
+            known.get(found["request"].submitter, version.created_by) if version.number == 1 else version.created_by,
             version.note,
         )
         for version in found["versions"]
@@ -226,6 +248,7 @@ def _events(found: dict[str, Any]) -> list[Event]:
         tone = {"approve": "good", "reject": "bad", "condition": "warn", "override": "warn", "meet": "good"}[decision.verb]
         text = f"{VERBS[decision.verb]} (version {decision.version.number}){place}"
         made.append(Event(decision.at, text, known.get(decision.person, decision.person), words, tone))
+    made += [Event(one.at, f"File added: {one.name}", one.by) for one in found["attachments"]]
     made += [Event(said.at, "Comment", known.get(said.person, said.by), said.text) for said in found["comments"]]
     return sorted(made, key=lambda event: event.at, reverse=True)
 
@@ -237,10 +260,15 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     verb, words = request.POST.get("verb", ""), request.POST.get("words", "")
     try:
         deciding.decide(
-            number, verb, content_hash=request.POST.get("content_hash", ""), by=by, strength="session", key=request.POST.get("key", "")[:100],
+            number, verb, content_hash=request.POST.get("content_hash", ""), by=by, strength=strength_of(request), key=request.POST.get("key", "")[:100],
             comment=words if verb == "approve" else "", required_change=words if verb == "reject" else "", condition=words if verb == "condition" else "",
         )  # fmt: skip
-    except Invalid as error:
+    except deciding.StepUp as error:
+        messages.warning(request, str(error))
+        return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': reverse('approvals:one', args=[number])})}")
+    except ClosedwonError as error:
+        if error.status == NotFound.status:
+            raise
         return _one(request, number, by, failed=error, words=words)
     messages.success(request, {"approve": "Approved.", "reject": "Sent back.", "condition": "Approved on a condition."}.get(verb, "Done."))
     after = looking.inbox(by=by)
@@ -252,6 +280,7 @@ def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
     """Comment, recall, override, take, confirm a condition."""
     by, words = web_actor(request), request.POST.get("words", "")
     try:
+        chosen = int(request.POST.get("step") or request.POST.get("decision") or 0)
         if verb == "comment":
             deciding.comment(number, words, by=by)
         elif verb == "recall":
@@ -260,130 +289,29 @@ def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
         elif verb == "override":
             deciding.override(
                 number,
-                int(request.POST.get("step") or 0),
+                chosen,
                 words,
                 content_hash=request.POST.get("content_hash", ""),
                 by=by,
-                strength="session",
+                strength=strength_of(request),
             )
             messages.success(request, "Overridden; it stands in the trail with your reason.")
         elif verb == "take":
-            deciding.take(number, int(request.POST.get("step") or 0), by=by)
+            deciding.take(number, chosen, by=by)
             messages.success(request, "It is yours; the others see that.")
         elif verb == "met":
-            deciding.meet(number, int(request.POST.get("decision") or 0), words, by=by)
+            deciding.meet(number, chosen, words, by=by)
             messages.success(request, "The condition is met.")
-    except Invalid as error:
+        elif verb == "ask":
+            adding.add_adhoc(number, request.POST.get("person", ""), words, by=by)
+            messages.success(request, "Asked in addition.")
+    except ValueError:
+        messages.error(request, "That step is not understood: look at the request again.")
+    except ClosedwonError as error:
+        if error.status == NotFound.status:
+            raise
         messages.error(request, str(error))
     return redirect("approvals:one", number=number)
-
-
-def _moment(text: str, what: str) -> datetime:
-    try:
-        return datetime.combine(date.fromisoformat(text), time(), current().zone)
-    except ValueError as error:
-        raise Invalid(f"{what} is missing.", mend="Choose a day.") from error
-
-
-@require_http_methods(["GET", "POST"])
-def arrange(request: HttpRequest) -> HttpResponse:
-    """Who is away, and who decides in whose place."""
-    by = web_actor(request)
-    failed: ClosedwonError | None = None
-    if request.method == "POST":
-        try:
-            _arranged(request, by)
-            return redirect("approvals:arrange")
-        except ClosedwonError as error:
-            failed = error
-    found = standing.arrangements(by=by)
-    ids = (
-        {one.giver for one in found["delegations"]}
-        | {one.taker for one in found["delegations"]}
-        | {one.person for one in found["absences"]}
-    )
-    context = {
-        **found, "names": names(ids), "may_others": by.has(*standing.KEEPERS), "me": person_of(by), "failed": failed, "given": request.POST,
-        "people": _choices(), "delegation_rows": [
-            {"row": one, "giver": names({one.giver})[one.giver], "taker": names({one.taker})[one.taker]} for one in found["delegations"]
-        ], "absence_rows": [{"row": one, "person": names({one.person})[one.person]} for one in found["absences"]],
-    }  # fmt: skip
-    return render(request, "approvals/arrange.html", context, status=failed.status if failed else 200)
-
-
-def _choices() -> list[tuple[str, str]]:
-    from django.utils import timezone
-
-    everybody = people(timezone.now()).by_id.values()
-    return sorted(((one.id, one.name or one.id) for one in everybody if one.active), key=lambda pair: pair[1])
-
-
-def _arranged(request: HttpRequest, by: Actor) -> None:
-    given = request.POST
-    verb = given.get("verb", "")
-    if verb == "delegate":
-        limit = _limit(given.get("limit", ""))
-        kinds = [word.strip() for word in given.get("kinds", "").split(",") if word.strip()]
-        standing.delegate(
-            given.get("to", ""), _moment(given.get("since", ""), "The first day"), _moment(given.get("until", ""), "The last day"), by=by,
-            giver=given.get("giver", ""), kinds=kinds, limit=limit, reason=given.get("reason", ""),
-        )  # fmt: skip
-        messages.success(request, "Delegated.")
-    elif verb == "away":
-        standing.set_absence(
-            _moment(given.get("since", ""), "The first day"),
-            _moment(given.get("until", ""), "The day of return"),
-            by=by,
-            person=given.get("person", ""),
-        )
-        messages.success(request, "Noted. New requests go to whoever stands in.")
-    elif verb == "undelegate":
-        standing.end_delegation(int(given.get("id") or 0), by=by)
-        messages.success(request, "Ended.")
-    elif verb == "back":
-        standing.end_absence(int(given.get("id") or 0), by=by)
-        messages.success(request, "Welcome back.")
-
-
-def _limit(text: str) -> Decimal | None:
-    try:
-        return Decimal(text.replace(",", "")) if text.strip() else None
-    except InvalidOperation as error:
-        raise Invalid(f"{text!r} is no amount.", mend="Write digits, such as 50000.") from error
-
-
-@require_http_methods(["GET", "POST"])
-def holders(request: HttpRequest) -> HttpResponse:
-    """Who holds which approver role."""
-    by = web_actor(request)
-    failed: ClosedwonError | None = None
-    if request.method == "POST":
-        try:
-            if request.POST.get("verb") == "end":
-                standing.end_holder(int(request.POST.get("id") or 0), by=by)
-            else:
-                given = request.POST
-                standing.grant_holder(
-                    given.get("role", ""), given.get("person", ""), by=by, region=given.get("region", ""), limit=_limit(given.get("limit", "")),
-                    reason=given.get("reason", ""),
-                )  # fmt: skip
-            return redirect("approvals:holders")
-        except ClosedwonError as error:
-            failed = error
-    rows = standing.holders(by=by)
-    known = names({row.person for row in rows})
-    roles: dict[str, str] = {}
-    for kind in {document.subject for document in policies().documents.values()}:
-        for name, role in policies().on(kind, date.max).roles.items():
-            if role.who == "holders" and not role.auto:
-                roles.setdefault(name, role.label)
-    held = {row.role for row in rows}
-    context = {
-        "rows": [{"row": row, "who": known[row.person], "label": roles.get(row.role, row.role)} for row in rows], "roles": sorted(roles.items()),
-        "vacant": [label for name, label in sorted(roles.items()) if name not in held], "may_change": by.has(*standing.KEEPERS), "failed": failed,
-        "people": _choices() if by.has(*standing.KEEPERS) else [], "given": request.POST,
-    }  # fmt: skip
-    return render(request, "approvals/holders.html", context, status=failed.status if failed else 200)
 
 
 @require_GET
@@ -428,8 +356,7 @@ routes = [
     path("", inbox, name="inbox"),
     path("bulk/", bulk, name="bulk"),
     path("all/", every, name="every"),
-    path("standing/", arrange, name="arrange"),
-    path("holders/", holders, name="holders"),
+    *beside,
     path("link/<str:token>/", link, name="link"),
     path("link/<str:token>/decide/", link_decide, name="link-decide"),
     path("<int:number>/", one, name="one"),

@@ -40,6 +40,7 @@ def exemption_json(row: Any) -> dict[str, Any]:
     return {
         "id": row.pk, "request": row.request_id, "scope": row.scope, "subject_id": row.subject_id, "what": row.what, "fields": row.fields,
         "since": row.since.isoformat(), "until": row.until.isoformat() if row.until else None, "uses_left": row.uses_left,
+        "by": row.by, "revoked_at": row.ended_at.isoformat() if row.ended_at else None, "revoked_why": row.ended_why,
     }  # fmt: skip
 
 

@@ -13,9 +13,10 @@ from django.urls import include, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from closedwon.approvals.actions.common import today
 from closedwon.approvals.actions.looking import values_of
 from closedwon.approvals.actions.people import names
-from closedwon.approvals.pages import TONES
+from closedwon.approvals.pages import STATE_WORDS, TONES
 from closedwon.approvals.rules.reading import request_of
 from closedwon.approvals.rules.united import United
 from closedwon.base.errors import ClosedwonError, Invalid
@@ -23,6 +24,7 @@ from closedwon.deals.actions import desk, gate
 from closedwon.deals.actions import requests as actions
 from closedwon.deals.desk_pages import urlpatterns as desk_urls
 from closedwon.deals.models import DealRequest
+from closedwon.deals.sheets import promise_row, promised
 from closedwon.people.acting import web_actor
 from closedwon.ui.tables import Col, DataTable, Query, Rows
 from closedwon.workspace import current
@@ -42,7 +44,7 @@ def _state(found: DealRequest) -> tuple[str, str]:
         }
         return words[found.order.state], TONES[found.order.state]
     if found.approval is not None:
-        return found.approval.state, TONES[found.approval.state]
+        return STATE_WORDS[found.approval.state], TONES[found.approval.state]
     return "draft", "warn"
 
 
@@ -170,6 +172,12 @@ def _posted_rows(name: str, parts: list[str], post: QueryDict) -> list[dict[str,
     return rows
 
 
+def promises(content: Mapping[str, Any]) -> list[Any]:
+    """The exceptions that hold for the customer of a request."""
+    fields, day = content.get("fields", {}), today(timezone.now())
+    return [promise_row(one, day) for one in promised(str(fields.get("account_id") or ""), str(fields.get("opportunity_id") or ""))]
+
+
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, number: int) -> HttpResponse:
     """Write a request; the preview follows."""
@@ -193,7 +201,7 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
             failed = error
     told = actions.preview(found, content, by=by)
     context = {
-        "found": found, "content": content, "inputs": _inputs(united, content, told.missing), "told": told, "failed": failed, "deal": found.opportunity_id,
+        "promises": promises(content), "found": found, "content": content, "inputs": _inputs(united, content, told.missing), "told": told, "failed": failed, "deal": found.opportunity_id,
         "seen": found.digest, "labels": united.labels, "missing": [united.labels.get(name, name) for name in told.missing],
     }  # fmt: skip
     return render(request, "deals/edit.html", context, status=failed.status if failed else 200)
@@ -219,6 +227,7 @@ def one(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         "found": found, "shorts": [row for row in values if not row["long"]], "longs": [row for row in values if row["long"]], "state": _state(found), "versions": versions, "where": gate.where_it_books(found),
         "content": content, "now": timezone.now().astimezone(current().zone),
+        "promises": promises(content),
         "checks": desk.checklist(number, by=by) if found.signed_at else [], "may_check": by.has(*desk.CHECKERS),
         "may_sign": gate.may_sign(found), "apart": gate.is_apart(found),
     }  # fmt: skip

@@ -1,9 +1,10 @@
-"""The booking clocks: on which day an order books, whether its month is locked, how late a renewal is. Values to values, pure."""
+"""The booking clocks (on which day an order books, whether its month is locked, how late a renewal is) and the way from list to net. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from closedwon.base.calendar import Calendar
 from closedwon.deals.policy import Clocks
@@ -68,3 +69,29 @@ def in_last_days(now: datetime, calendar: Calendar, clocks: Clocks, days: int) -
     today = clocks.local(now).date()
     quarter = calendar.period_of(today, "quarter")
     return 0 <= (quarter.last - today).days < days
+
+
+@dataclass(frozen=True)
+class PriceStep:
+    """A step of a price from list to net: what it is, what it takes off (None for the two ends), and where the price stands after it."""
+
+    name: str
+    taken: Decimal | None
+    price: Decimal
+
+
+def price_steps(
+    listed: Decimal, discount: Decimal | None, free_months: Decimal | None, term_months: Decimal | None, given_back: Decimal | None
+) -> list[PriceStep]:
+    """From list to what the customer pays: the discount, then free months as their share of the term, then credits; money of one currency."""
+    made = [PriceStep("List price", None, listed)]
+    price = listed
+    for name, taken in (
+        ("Discount", price * discount if discount else None),
+        ("Free months", price * (1 - (discount or 0)) * free_months / term_months if free_months and term_months else None),
+        ("Credits", given_back or None),
+    ):
+        if taken is not None:
+            price -= taken
+            made.append(PriceStep(name, taken, price))
+    return [*made, PriceStep("The customer pays", None, price)]

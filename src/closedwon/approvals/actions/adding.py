@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from closedwon.approvals.actions.common import locked, need, open_ready, policies, settle, today
 from closedwon.approvals.actions.deciding import may_not
+from closedwon.approvals.actions.looking import adding_allowed
 from closedwon.approvals.actions.notices import tell_asked
-from closedwon.approvals.actions.people import people, person_of
+from closedwon.approvals.actions.people import people
 from closedwon.approvals.models import Ask, Request, Step
 from closedwon.approvals.rules.preview import ADHOC
 from closedwon.audit.actions import record
@@ -59,8 +60,5 @@ def add_adhoc(request_id: int, person: str, reason: str, *, by: Actor) -> Step:
 
 
 def _may_add(request: Request, by: Actor) -> None:
-    me = person_of(by)
-    party = me in (request.submitter, request.owner) or by.has("sales-ops", "deal-desk")
-    asked = me and Ask.objects.filter(step__request=request, step__version__number=request.number, person=me).exists()
-    if not (party or asked):
+    if not adding_allowed(request, by):
         raise Refused("You may not ask others on this request.", mend="Its submitter, or whoever is asked already, can.")

@@ -25,6 +25,7 @@ from closedwon.approvals.actions.common import (
 from closedwon.approvals.actions.notices import tell_asked, tell_outcome
 from closedwon.approvals.actions.people import people, person_of
 from closedwon.approvals.models import Ask, Decision, Request, Step, Version
+from closedwon.approvals.strength import is_strong
 from closedwon.audit.actions import record
 from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
 from closedwon.base.money import to_major
@@ -35,6 +36,10 @@ from closedwon.people.actor import Actor
 OVERRIDES = ("executive",)
 """Roles that may override a step that is not theirs, with a reason; they submit nothing."""
 LONGEST = 10_000
+
+
+class StepUp(Refused):
+    """The decision needs a stronger sign-in than the session has."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +180,14 @@ def _strong_enough(request: Request, version: Version, waiting: Sequence[Mine], 
     if not limits:
         return
     large = any((found := worth(request, version, one.currency)) is None or found > to_major(one.minor, one.currency) for one in limits)
-    if large and (by.channel != "web" or strength in ("link", "slack")):
+    if large and by.channel != "web":
         raise Refused(
             "An amount of this size is decided in the web app, signed in.", mend=f"Open the request there: /approvals/{request.pk}/"
+        )
+    if large and not is_strong(strength):
+        raise StepUp(
+            "An amount of this size needs a fresh sign-in or a second factor.",
+            mend="Sign in once more, then decide; nothing was decided yet.",
         )
 
 
@@ -358,7 +368,7 @@ def comment(request_id: int, text: str, *, by: Actor) -> Any:
 
     request = need(request_id, by=by)
     if by.has("auditor") and not by.has("deal-desk", "finance", "executive", "manager"):
-        raise Refused("An auditor reads and says nothing.")
+        raise Refused("An auditor reads and says nothing.", mend="Write to the deal desk instead.")
     if not text.strip() or len(text) > LONGEST:
         raise Invalid("A comment has words, and not too many.")
     with transaction.atomic():

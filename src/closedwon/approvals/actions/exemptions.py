@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -33,7 +33,7 @@ def except_(
     """
     request = need(request_id, by=by)
     by.need(*KEEPERS, to="note exceptions")
-    if person_of(by) in {request.submitter, request.owner, *request.earners}:
+    if person_of(by) in parties(request):
         raise Refused("You are a party to this request.", mend="Somebody else of the deal desk or finance can note it.")
     day = since or today(timezone.now())
     _sound(scope, subject_id, what, day, until, uses)
@@ -51,6 +51,11 @@ def except_(
         }  # fmt: skip
         record(by=by.name, verb="approvals.excepted", subject=f"approval:{request.pk}", detail=detail, channel=by.channel)
     return made
+
+
+def parties(request: Request) -> set[str]:
+    """Who asked, owns or earns: they grant nothing to themselves."""
+    return {request.submitter, request.owner, *request.earners}
 
 
 def _sound(scope: str, subject_id: str, what: str, since: date, until: date | None, uses: int | None) -> None:
@@ -80,7 +85,50 @@ def exceptions(*, by: Actor, subject_ids: tuple[str, ...] | list[str] = (), day:
 
 
 def _holding(rows: QuerySet[Exemption], day: date) -> QuerySet[Exemption]:
-    return rows.filter(Q(until__isnull=True) | Q(until__gt=day), since__lte=day, request__state="approved").exclude(uses_left=0)
+    lasting = rows.filter(Q(until__isnull=True) | Q(until__gt=day), since__lte=day, request__state="approved", ended_at__isnull=True)
+    return lasting.exclude(uses_left=0)
+
+
+def holding_for(subject_ids: Collection[str], day: date) -> list[Exemption]:
+    """The exceptions of some quotes, customers or contracts that hold on a day, whoever may see the requests that granted them.
+
+    For fields that show them to those who see the customer's next request.
+    """
+    wanted = sorted({one for one in subject_ids if one})
+    return list(_holding(Exemption.objects.select_related("request").filter(subject_id__in=wanted), day)) if wanted else []
+
+
+def state_of(row: Exemption, day: date) -> str:
+    """Where an exception stands on a day: holds, begins later, ended, used up, revoked, or without its request's approval."""
+    if row.ended_at is not None:
+        return "revoked"
+    if row.request.state != "approved":
+        return "not approved any more"
+    if row.uses_left == 0:
+        return "used up"
+    if row.since > day:
+        return "begins later"
+    return "ended" if row.until is not None and row.until <= day else "holds"
+
+
+def revoke(exemption_id: int, why: str, *, by: Actor) -> Exemption:
+    """End an exception now, for a reason. By the deal desk or finance. Raises Conflict where it does not hold any more."""
+    by.need(*KEEPERS, to="revoke exceptions")
+    row = Exemption.objects.select_related("request").filter(pk=exemption_id).first()
+    if row is None or not may_see(by, row.request):
+        raise NotFound(f"There is no exception {exemption_id}, or you may not see it.")
+    if not why.strip():
+        raise Invalid("Say why the exception ends.", mend="Give a reason, such as: the customer left the programme.")
+    with transaction.atomic():
+        Request.objects.select_for_update().get(pk=row.request_id)
+        row = Exemption.objects.select_related("request").get(pk=row.pk)
+        if row.ended_at is not None or state_of(row, today(timezone.now())) in ("ended", "used up"):
+            raise Conflict("That exception does not hold any more.", mend="Nothing is left to revoke.")
+        row.ended_at, row.ended_by, row.ended_why = timezone.now(), by.name, why.strip()[:500]
+        row.save()
+        detail = {"exception": row.pk, "what": row.what, "why": row.ended_why}
+        record(by=by.name, verb="approvals.exception_revoked", subject=f"approval:{row.request_id}", detail=detail, channel=by.channel)
+    return row
 
 
 def use(exemption_id: int, what_for: str, *, by: Actor) -> Exemption:

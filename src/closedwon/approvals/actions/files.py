@@ -55,7 +55,7 @@ def attach(request_id: int, name: str, data: bytes, *, by: Actor) -> Attachment:
 
 
 def fetch(attachment_id: int, *, by: Actor) -> tuple[Attachment, bytes]:
-    """A file of a request that the actor may see, its bytes checked against their digest. Raises NotFound, Conflict."""
+    """A file of a request that the actor may see, its bytes checked against their digest; the trail keeps who took it. Raises NotFound, Conflict."""
     row = Attachment.objects.select_related("request").filter(pk=attachment_id).first()
     if row is None:
         raise NotFound(f"There is no file {attachment_id}, or you may not see it.")
@@ -69,6 +69,8 @@ def fetch(attachment_id: int, *, by: Actor) -> tuple[Attachment, bytes]:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != row.sha256:
         raise Conflict(f"The bytes of {row.name} are not those that were added.", mend="Bring the file back from the backup.")
+    detail = {"attachment": row.pk, "name": row.name, "sha256": row.sha256}
+    record(by=by.name, verb="approvals.file_fetched", subject=f"approval:{row.request_id}", detail=detail, channel=by.channel)
     return row, data
 
 

@@ -105,8 +105,21 @@ def one(request_id: int, *, by: Actor) -> dict[str, Any]:
         "may_change": person in (request.submitter, request.owner) or by.has("sales-ops", "deal-desk"),
         "may_override": by.has("executive") and request.is_open and not may_not(request, version, person, ""),
         "conditions": [one for one in decisions if one.verb == "condition" and not condition_met(one, version)],
-        "history": earlier(request, by=by), "at": at,
+        "history": earlier(request, by=by), "at": at, "may_ask": request.is_open and adding_allowed(request, by),
+        "may_say": may_say(by), "may_attach": may_say(by) and bool(person),
     }  # fmt: skip
+
+
+def adding_allowed(request: Request, by: Actor) -> bool:
+    """Whether an actor may ask somebody in addition."""
+    person = person_of(by)
+    party = person in (request.submitter, request.owner) or by.has("sales-ops", "deal-desk")
+    return party or bool(person and Ask.objects.filter(step__request=request, step__version__number=request.number, person=person).exists())
+
+
+def may_say(by: Actor) -> bool:
+    """Whether an actor may comment and add files: an auditor only reads."""
+    return not by.has("auditor") or by.has("deal-desk", "finance", "executive", "manager")
 
 
 LONG = 40

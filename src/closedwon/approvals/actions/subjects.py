@@ -41,6 +41,10 @@ class Sheet:
     main: bool = False
 
 
+def _by_id(_scope: str, subject_id: str) -> str:
+    return subject_id
+
+
 def _no_sheets(_by: Actor, _request: Request) -> Sequence[Sheet]:
     return ()
 
@@ -62,7 +66,7 @@ class Subject:
     """A kind of request. `visible` opens a request to more people, `changed` is called within the transaction that changes its state.
 
     `facts(by, fields)` gives the members that are not the submitter's to say (owner, earners, amount, region, currency), from the facts behind
-    the fields, or None where nothing stands behind them; `grounded` tells whether something does. `sheets` are further numbers beside a
+    the fields, or None where nothing stands behind them; `grounded` tells whether something does. `named(scope, id)` is what people call the quote, customer or contract of an exception. `sheets` are further numbers beside a
     request that `by` sees.
     """
 
@@ -73,6 +77,7 @@ class Subject:
     url: Callable[[Request], str] = _nowhere
     facts: Callable[[Actor, Mapping[str, Any]], Mapping[str, Any] | None] = _unknown
     grounded: Callable[[Request], bool] = _not_grounded
+    named: Callable[[str, str], str] = _by_id
     sheets: Callable[[Actor, Request], Sequence[Sheet]] = _no_sheets
 
 

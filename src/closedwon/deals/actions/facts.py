@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from closedwon.base.money import to_major
@@ -114,3 +115,27 @@ def won_before(account_id: str, opportunity_id: str, *, most: int = 5) -> list[d
         listed, net = row["list_minor"], row["net_minor"]
         row["discount"] = None if not listed or net is None else max(Decimal(0), 1 - Decimal(net) / Decimal(int(listed)))
     return rows
+
+
+def one_of(table: str, key: str, value: str, columns: str) -> list[dict[str, Any]]:
+    """The rows of a table whose key column has a value; none where there are no facts."""
+    release = latest()
+    if release is None or not value:
+        return []
+    return query_rows(f"SELECT {columns} FROM {table} WHERE {key} = {text_literal(value)} LIMIT 100", {table: source(table, release)})
+
+
+def renewed_contracts(opportunity_id: str) -> list[dict[str, Any]]:
+    """The contracts that a deal renews: id and end."""
+    return one_of("contracts", "renewal_opportunity_id", opportunity_id, "id, end_date")
+
+
+def account_name(account_id: str) -> str:
+    """The name of an account; its id where nobody knows it."""
+    release = latest()
+    return _account_name(account_id, release.pk if release else 0)
+
+
+@lru_cache(maxsize=2000)
+def _account_name(account_id: str, _release: int) -> str:
+    return next((str(row["name"]) for row in one_of("accounts", "id", account_id, "name") if row["name"]), account_id)

@@ -16,11 +16,11 @@ from closedwon.approvals.rules.values import content_hash
 from closedwon.audit.actions import record
 from closedwon.base.calendar import Calendar
 from closedwon.base.errors import Conflict, Invalid
+from closedwon.deals.actions.facts import renewed_contracts
 from closedwon.deals.actions.requests import desk_policy, find, in_their_name, may_write
 from closedwon.deals.models import DealRequest
 from closedwon.deals.rules import booking, lateness
 from closedwon.people.actor import Actor
-from closedwon.people.facts import facts_rows
 from closedwon.workspace import current
 
 
@@ -139,13 +139,7 @@ def order_content(found: DealRequest, paper: str, signed_at: datetime, now: date
 
 def renewed_contract_end(opportunity_id: str) -> date | None:
     """The end of the contract that a renewal deal renews."""
-    ends = [
-        row["end_date"]
-        for row in facts_rows("contracts", ("renewal_opportunity_id", "end_date"))
-        if row["renewal_opportunity_id"] == opportunity_id
-    ]
-    known = [end for end in ends if end is not None]
-    return max(known, default=None)
+    return max((row["end_date"] for row in renewed_contracts(opportunity_id) if row["end_date"] is not None), default=None)
 
 
 def where_it_books(found: DealRequest) -> dict[str, Any] | None:

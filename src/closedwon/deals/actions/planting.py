@@ -22,7 +22,7 @@ from closedwon.people.actor import SYSTEM, Actor
 from closedwon.people.models import User
 
 WORDS = {
-    "executive_summary": "Three-year commitment with room to grow to 900 users.",
+    "executive_summary": "They replace two other tools, with room to grow to 900 users.",
     "compelling_event": "Their current contract ends with the quarter.",
     "what_we_get": "A public case study and a 5 % uplift at renewal.",
     "competitor": "A larger vendor offers 30 % off a two-year deal.",
@@ -30,8 +30,8 @@ WORDS = {
 }
 ROLES = ("vp", "legal", "cro", "cfo", "deal-desk-director", "revenue", "legal-director", "order-management")
 SITUATIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("14.9 %", "just below the line", {"discount": "14.9%"}),
     ("15.0 %", "just at the line", {"discount": "15%"}),
+    ("14.9 %", "just below the line", {"discount": "14.9%"}),
     ("three free months", "free months count in full", {"discount": "10%", "free_months": "3"}),
     ("Net 90", "very long payment terms", {"discount": "5%", "payment_terms": "Net 90"}),
     ("approver on leave", "goes to whoever stands in", {"discount": "18%"}),
