@@ -32,7 +32,9 @@ def run_case(policy: FunnelPolicy, given: Mapping[str, Any]) -> dict[str, str]:
     """
     strange = sorted(set(given) - GIVEN) or sorted({name for deal in given.get("deals", ()) for name in deal} - DEAL)
     if strange:
-        raise Invalid(f"A case cannot give {strange[0]!r}.", mend=f"It can give: {', '.join(sorted(GIVEN))}; of a deal {', '.join(sorted(DEAL))}.")
+        raise Invalid(
+            f"A case cannot give {strange[0]!r}.", mend=f"It can give: {', '.join(sorted(GIVEN))}; of a deal {', '.join(sorted(DEAL))}."
+        )
     period = reading.calendar().period(str(given["period"]))
     day = _day(given["as_of"]) if "as_of" in given else period.last
     pipeline, _ = load_text(kind("pipeline").default_text() or "", PipelinePolicy)
@@ -50,7 +52,9 @@ def run_case(policy: FunnelPolicy, given: Mapping[str, Any]) -> dict[str, str]:
     for row in results.compared_rows(compared(now, before, split), current().settings.currency):
         name = row["metric"] if row["segment"] == ALL else f"{row['metric']} {row['segment']}"
         made[name] = f"{row['with_value'] or 'nothing'} → {row['value'] or 'nothing'}"
-        made[f"{name} change"] = f"{row['change']} = mix {row['mix']} + rate {row['rate']}" + (f" + rest {row['rest']}" if row["rest"] not in ("", "0.000000") else "")
+        made[f"{name} change"] = f"{row['change']} = mix {row['mix']} + rate {row['rate']}" + (
+            f" + rest {row['rest']}" if row["rest"] not in ("", "0.000000") else ""
+        )
     return made
 
 
@@ -64,12 +68,22 @@ def _said(one: Measured) -> dict[str, str]:
     """A metric as a case tells it."""
     row = results.row(one, current().settings.currency)
     name = one.name if one.segment == ALL else f"{one.name} {one.segment}"
-    return {name: f"{row['value'] or 'not reached'}, n {one.n}, censored {one.censored}", f"{name} interval": f"{row['low'] or 'open'} to {row['high'] or 'open'}"}
+    return {
+        name: f"{row['value'] or 'not reached'}, n {one.n}, censored {one.censored}",
+        f"{name} interval": f"{row['low'] or 'open'} to {row['high'] or 'open'}",
+    }
 
 
-def case_inputs(policy: FunnelPolicy, pipeline: PipelinePolicy, deals: Sequence[Mapping[str, Any]], period: Period, day: date) -> dict[str, Any]:
+def case_inputs(
+    policy: FunnelPolicy, pipeline: PipelinePolicy, deals: Sequence[Mapping[str, Any]], period: Period, day: date
+) -> dict[str, Any]:
     """The inputs of the funnel's rules that a few deals are; a day is a day of UTC."""
-    states = [row for number, deal in enumerate(deals) for copy in range(int(deal.get("times", 1))) for row in _states(f"d{number:03d}-{copy:05d}", deal)]
+    states = [
+        row
+        for number, deal in enumerate(deals)
+        for copy in range(int(deal.get("times", 1)))
+        for row in _states(f"d{number:03d}-{copy:05d}", deal)
+    ]
     cutoff = _at(day) + timedelta(days=1)
     end = _at(period.end)
     counts = policy.counts
@@ -103,7 +117,10 @@ def _states(name: str, deal: Mapping[str, Any]) -> list[dict[str, Any]]:
     told: dict[str, list[tuple[date, Any]]] = {
         "stage": [(_day(on), stage) for on, stage in deal["stages"]],
         "amount_minor": [(date.min, _minor(deal.get("amount"))), *((_day(on), _minor(value)) for on, value in deal.get("amounts", ()))],
-        "close_date": [(date.min, _day(deal["close"]) if deal.get("close") else None), *((_day(on), _day(value)) for on, value in deal.get("closes", ()))],
+        "close_date": [
+            (date.min, _day(deal["close"]) if deal.get("close") else None),
+            *((_day(on), _day(value)) for on, value in deal.get("closes", ())),
+        ],
     }
     born = _day(deal["born"]) if deal.get("born") else told["stage"][0][0]
     if deal.get("deleted"):
@@ -114,5 +131,15 @@ def _states(name: str, deal: Mapping[str, Any]) -> list[dict[str, Any]]:
         row = {field: [value for since, value in steps if since <= on][-1] for field, steps in told.items()}
         until = _at(days[at + 1]) if at + 1 < len(days) else FOREVER
         fixed = {field: deal.get(field) for field in ("order_type", "source", "loss_reason", "segment")}
-        made.append({"opportunity_id": name, "valid_from": _at(on), "valid_until": until, "created_at": _at(born), "currency": current().settings.currency, **row, **fixed})
+        made.append(
+            {
+                "opportunity_id": name,
+                "valid_from": _at(on),
+                "valid_until": until,
+                "created_at": _at(born),
+                "currency": current().settings.currency,
+                **row,
+                **fixed,
+            }
+        )
     return made

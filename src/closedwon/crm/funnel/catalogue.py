@@ -38,9 +38,7 @@ class Metric:
 _CLOSED = "Deals won or lost as they stand at the as-of day, with their close date in the period."
 _BORN = "Deals created in the period, whatever became of them by the as-of day; deals without a day of birth have no cohort."
 _WON = "Deals won with their close date in the period."
-_ENTERED = (
-    "Deals that came to the stage in the period from an earlier one, or began in it; a deal that had been further before does not enter again."
-)
+_ENTERED = "Deals that came to the stage in the period from an earlier one, or began in it; a deal that had been further before does not enter again."
 
 METRICS: tuple[Metric, ...] = (
     Metric("close_rate", "Close rate", "share", "won ÷ (won + lost)", f"{_CLOSED} Losses to no decision are left out; censored: deals still open that are due in the period.", "closed", of="won"),

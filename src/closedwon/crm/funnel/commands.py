@@ -11,7 +11,12 @@ from typing import Annotated, Any
 import typer
 
 PeriodOption = Annotated[str, typer.Option("--period", help="FY27-Q2, 2017-Q4, 2017-10, 2017, all; by default the quarter of the as-of.")]
-By = Annotated[str, typer.Option("--by", help="segment, region, product, order_type, owner, manager, source, a column of deals or accounts, or a custom one.")]
+By = Annotated[
+    str,
+    typer.Option(
+        "--by", help="segment, region, product, order_type, owner, manager, source, a column of deals or accounts, or a custom one."
+    ),
+]
 AsOf = Annotated[str, typer.Option("--as-of", help="A day (its close), an instant, or now.")]
 Org = Annotated[str, typer.Option("--org", help="as-was: the organisation of that day; as-is: today's.")]
 CurrencyOption = Annotated[str, typer.Option("--currency", help="Show amounts in this currency; by default the company's.")]
@@ -75,7 +80,13 @@ def compare(
     from closedwon.crm.funnel import actions
 
     found = actions.compare(actor, other=other, period=period or None, as_of=as_of, by_dim=by, org=org, currency=currency, node=node)
-    head = {"period": found.ask.period.label, "with": found.other.label, "as_of": found.ask.day.isoformat(), "by": by, "currency": found.ask.currency}
+    head = {
+        "period": found.ask.period.label,
+        "with": found.other.label,
+        "as_of": found.ask.day.isoformat(),
+        "by": by,
+        "currency": found.ask.currency,
+    }
     _print(found.rows(), form, head)
 
 
@@ -96,7 +107,9 @@ def rows(
     from closedwon.crm.funnel import actions
     from closedwon.workspace import current
 
-    found = actions.behind(actor, metric, segment=segment, outcome=outcome, skip=skip, take=take, period=period or None, as_of=as_of, by_dim=by)
+    found = actions.behind(
+        actor, metric, segment=segment, outcome=outcome, skip=skip, take=take, period=period or None, as_of=as_of, by_dim=by
+    )
     unit = current().settings.currency
     listed = [
         {
@@ -124,7 +137,9 @@ def _print(lines: Sequence[Mapping[str, Any]], form: str, head: Mapping[str, Any
         typer.echo(json.dumps({**head, "rows": lines}, ensure_ascii=False, indent=1))
     elif form == "csv":
         out = io.StringIO()
-        writer = csv.DictWriter(out, list(lines[0]) if lines else ["metric", "segment", "value", "n", "censored", "low", "high"], lineterminator="\n")
+        writer = csv.DictWriter(
+            out, list(lines[0]) if lines else ["metric", "segment", "value", "n", "censored", "low", "high"], lineterminator="\n"
+        )
         writer.writeheader()
         writer.writerows({key: _safe(value) for key, value in line.items()} for line in lines)
         typer.echo(out.getvalue().rstrip("\n"))
@@ -150,7 +165,9 @@ def _table(lines: Sequence[Mapping[str, Any]]) -> None:
     shown = Table(box=None, header_style="bold", pad_edge=False)
     words = {"metric", "segment", "id", "name", "outcome", "unit", "formula", "population"}
     for name in lines[0] if lines else ("nothing",):
-        shown.add_column(name.replace("_", " "), justify="left" if name in words else "right", no_wrap=name not in ("formula", "population", "name"))
+        shown.add_column(
+            name.replace("_", " "), justify="left" if name in words else "right", no_wrap=name not in ("formula", "population", "name")
+        )
     for line in lines:
         shown.add_row(*(str(value) for value in line.values()))
     screen = Console()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor, log
 
@@ -21,7 +21,7 @@ class Compared:
     """A metric of a segment in both periods. `mix` and `rate` are its part in the change of the whole; `rest` is what pooling leaves.
 
     On the line of all deals together they add up to the change, and so do the segments' parts to that line's. None where the parts of a
-    metric do not add up, as those of a median.
+    metric do not add up, as those of a median. `velocity` is what a part of velocity did to its change.
     """
 
     now: Measured | None
@@ -30,6 +30,7 @@ class Compared:
     mix: Fraction | None = None
     rate: Fraction | None = None
     rest: Fraction | None = None
+    velocity: Fraction | None = None
 
     @property
     def either(self) -> Measured:
@@ -79,7 +80,7 @@ def compared(now: Sequence[Measured], before: Sequence[Measured], split: bool) -
             found[name, line.either.segment] = line
     velocity = _velocity(sides)
     order = [(name, segment) for segment in segments for name in names if (name, segment) in found]
-    return [velocity.get(key, found[key]) for key in order]
+    return [replace(found[key], velocity=velocity.get(key)) for key in order]
 
 
 def _lines(name: str, segments: Sequence[str], sides: Sequence[Mapping[tuple[str, str], Measured]], split: bool) -> list[Compared]:
@@ -119,31 +120,24 @@ def _exact(one: Measured) -> Fraction:
     return Fraction(one.num, one.den) if one.metric.adds == "ratio" and one.den else Fraction(one.value or 0)
 
 
-def _velocity(sides: Sequence[Mapping[tuple[str, str], Measured]]) -> dict[tuple[str, str], Compared]:
-    """Velocity's change by its four parts: logarithmic means (Ang, Energy Policy 32, 2004), which leave nothing over.
-
-    The part stands under `rate` of each component.
-    """
-    made: dict[tuple[str, str], Compared] = {}
+def _velocity(sides: Sequence[Mapping[tuple[str, str], Measured]]) -> dict[tuple[str, str], Fraction]:
+    """What each of the four parts did to velocity's change: logarithmic means (Ang, Energy Policy 32, 2004), which leave nothing over."""
+    made: dict[tuple[str, str], Fraction] = {}
     for (name, segment), one in sides[0].items():
         two = sides[1].get((name, segment))
         if name != "velocity" or two is None or not one.value or not two.value:
             continue
         mean = one.value if one.value == two.value else (one.value - two.value) / log(one.value / two.value)
-        change = Fraction(one.value) - Fraction(two.value)
         steps: dict[str, Fraction] = {}
         for part, power in VELOCITY_PARTS.items():
-            ends = [side.get((part, segment)) for side in sides]
-            if all(end is not None and end.value for end in ends):
-                steps[part] = Fraction(power * mean * log((ends[0].value or 1) / (ends[1].value or 1)))  # type: ignore[union-attr]
+            ends = [side[part, segment].value or 0.0 if (part, segment) in side else 0.0 for side in sides]
+            if all(ends):
+                steps[part] = Fraction(power * mean * log(ends[0] / ends[1]))
         if len(steps) < len(VELOCITY_PARTS):
             continue
-        largest = max(steps, key=lambda part: abs(steps[part]))
-        steps[largest] += change - sum(steps.values(), Fraction(0))  # what floats leave
-        made[name, segment] = Compared(one, two, change, Fraction(0), change, Fraction(0))
-        for part, step in steps.items():
-            now, before = sides[0][part, segment], sides[1][part, segment]
-            made[part, segment] = Compared(now, before, _change(now, before, now.metric), None, step)
+        change = Fraction(one.value) - Fraction(two.value)
+        steps[max(steps, key=lambda part: abs(steps[part]))] += change - sum(steps.values(), Fraction(0))  # what floats leave
+        made |= {(part, segment): step for part, step in steps.items()} | {("velocity", segment): change}
     return made
 
 

@@ -77,7 +77,13 @@ def _large(part: Part) -> bool:
     """Whether sums of amounts might not fit into 64 bits."""
     if not len(part.n):
         return False
-    top = max(abs(int(part.amount.max())), abs(int(part.amount.min())), abs(int(part.entry.max())), abs(int(part.entry.min())), int(part.days.max()))
+    top = max(
+        abs(int(part.amount.max())),
+        abs(int(part.amount.min())),
+        abs(int(part.entry.max())),
+        abs(int(part.entry.min())),
+        int(part.days.max()),
+    )
     return top * int(part.n.sum()) > 2**62
 
 

@@ -48,7 +48,9 @@ class _Segment:
         """The rows of a measure in this segment."""
         return self.found.part(measure, self.segment, stage)
 
-    def made(self, key: str, value: float | None, n: int, censored: int, span: Span, detail: str = "", ratio: tuple[int, int] = (0, 0)) -> Measured:
+    def made(
+        self, key: str, value: float | None, n: int, censored: int, span: Span, detail: str = "", ratio: tuple[int, int] = (0, 0)
+    ) -> Measured:
         """One metric."""
         return Measured(BY_KEY[key], detail, ALL if self.segment is None else self.segment, value, n, censored, *span, *ratio)
 
@@ -142,7 +144,9 @@ class _Segment:
         amount, days, count = won.total("amount"), won.total("days"), won.count
         if amount > 0 and days > 0:
             value = n * (self.closed.of("won").count / n) * (amount / count) / (days / count)
-            variance = won.squares("amount") / amount**2 + won.squares("days") / days**2 - 2 * won.squares("amount", "days") / (amount * days)
+            variance = (
+                won.squares("amount") / amount**2 + won.squares("days") / days**2 - 2 * won.squares("amount", "days") / (amount * days)
+            )
             spread = exp(self.z * sqrt(max(0.0, variance) + 1 / count))
             yield self.made("velocity", value, n, 0, (value / spread, value * spread))
         yield self.made("velocity_deals", float(n), n, 0, curves.poisson(n, self.z), "", (n, n))
@@ -155,8 +159,12 @@ class _Segment:
         made, slip, push, worked = (self.part(name) for name in ("made", "slip", "push", "worked"))
         if made.count:
             total, half = made.total("amount"), self.z * sqrt(made.squares("amount"))
-            yield self.made("pipeline_created", float(total), made.count, 0, (max(0.0, total - half), total + half), "", (total, made.count))
-            yield self.made("pipeline_created_count", float(made.count), made.count, 0, curves.poisson(made.count, self.z), "", (made.count, made.count))
+            yield self.made(
+                "pipeline_created", float(total), made.count, 0, (max(0.0, total - half), total + half), "", (total, made.count)
+            )
+            yield self.made(
+                "pipeline_created_count", float(made.count), made.count, 0, curves.poisson(made.count, self.z), "", (made.count, made.count)
+            )
         censored = slip.of("open").count
         yield from self.weighed("slip_rate", slip, slip.of("slipped"), "amount", censored)
         yield from self.share("slip_rate_count", slip.of("slipped").count, slip.count, censored)

@@ -129,7 +129,13 @@ def ask_for(
     if rates not in ("plan", "as-reported"):
         raise Invalid(f"{rates!r} is no kind of rate.", mend="Use plan or as-reported.")
     cutoff = _cutoff(as_of)
-    found = period if isinstance(period, Period) else calendar().period(period) if period else calendar().period_of(closing_day(cutoff), "quarter")
+    found = (
+        period
+        if isinstance(period, Period)
+        else calendar().period(period)
+        if period
+        else calendar().period_of(closing_day(cutoff), "quarter")
+    )
     unit = (currency or current().settings.currency).upper()
     return Ask(found, cutoff, dimension(by_dim), org, unit, node, rates)
 
@@ -143,7 +149,9 @@ def _cutoff(when: date | datetime | str | None) -> datetime:
         try:
             when = date.fromisoformat(when) if len(when) <= 10 else datetime.fromisoformat(when)
         except ValueError as error:
-            raise Invalid(f"{when!r} is not a day.", mend="Write a day such as 2017-10-02, an instant such as 2017-10-02T09:30:00+00:00, or now.") from error
+            raise Invalid(
+                f"{when!r} is not a day.", mend="Write a day such as 2017-10-02, an instant such as 2017-10-02T09:30:00+00:00, or now."
+            ) from error
     if isinstance(when, datetime):
         local = when if when.tzinfo else when.replace(tzinfo=current().zone)
         return local.astimezone(UTC) + MICRO
@@ -159,8 +167,12 @@ def dimensions() -> dict[str, Dimension]:
     deals = {column.name for column in source("deal_states", release).columns if column.type in ("text", "bool", "int")}
     own = {column.name for column in source("opportunities", release).columns if column.name.startswith("x_")}
     accounts = {column.name for column in source("accounts", release).columns}
-    plain = {name: Dimension(name, "deal", name) for name in sorted(deals) if not name.endswith(("_minor", "_ppm")) and name not in _NOT_SPLIT}
-    of_accounts = {name: Dimension(name, "account", name) for name in sorted(accounts) if not name.startswith("x_") and name not in _NOT_SPLIT}
+    plain = {
+        name: Dimension(name, "deal", name) for name in sorted(deals) if not name.endswith(("_minor", "_ppm")) and name not in _NOT_SPLIT
+    }
+    of_accounts = {
+        name: Dimension(name, "account", name) for name in sorted(accounts) if not name.startswith("x_") and name not in _NOT_SPLIT
+    }
     custom = {name: Dimension(name, "own", name) for name in sorted(own)}
     account_custom = {name: Dimension(name, "account", name) for name in sorted(accounts) if name.startswith("x_")}
     for more in (custom, account_custom, plain, of_accounts):
@@ -192,13 +204,23 @@ def stage_rows(pipeline: PipelinePolicy, policy: FunnelPolicy) -> list[dict[str,
     opens = [stage.name for stage in pipeline.stages if stage.status == "open"]
     for name in (policy.pipeline_from, policy.value_from):
         if name and name not in opens:
-            raise Invalid(f"The funnel policy names the stage {name}, which is no open stage of the pipeline.", mend=f"There are: {', '.join(opens)}.")
+            raise Invalid(
+                f"The funnel policy names the stage {name}, which is no open stage of the pipeline.", mend=f"There are: {', '.join(opens)}."
+            )
     first = {name: opens.index(name) if name else 0 for name in (policy.pipeline_from, policy.value_from)}
     rows = []
     for place, stage in enumerate(pipeline.stages, 1):
         at = opens.index(stage.name) if stage.status == "open" else -1
         counts = at >= first[policy.pipeline_from] if policy.pipeline_from else stage.default_category != "omitted"
-        rows.append({"stage": stage.name, "status": stage.status, "place": place, "is_pipeline": counts, "is_valued": at >= first[policy.value_from]})
+        rows.append(
+            {
+                "stage": stage.name,
+                "status": stage.status,
+                "place": place,
+                "is_pipeline": counts,
+                "is_valued": at >= first[policy.value_from],
+            }
+        )
     return rows
 
 
@@ -271,7 +293,10 @@ def rate_rows(ask: Ask, release: Release | None) -> list[dict[str, Any]]:
     day = ask.period.start if ask.rates == "plan" and ask.period.kind != "all" else ask.day
     made = ratios(facts_rows("exchange_rates", release=release), named, day, company, ask.currency)
     if ask.currency != company and len(made) == 1:
-        raise Invalid(f"There is no {named} rate from {company} to {ask.currency}.", mend="Import one into exchange_rates, or choose another currency.")
+        raise Invalid(
+            f"There is no {named} rate from {company} to {ask.currency}.",
+            mend="Import one into exchange_rates, or choose another currency.",
+        )
     return made
 
 
@@ -344,4 +369,17 @@ def names_of(ids: Sequence[str], on: Ground, cutoff: datetime) -> dict[str, dict
     return {row["id"]: row for row in rows}
 
 
-__all__ = ["EVER", "Ask", "Ground", "ask_for", "bounds", "calendar", "counted", "dimension", "dimensions", "funnel_policy", "given", "ground"]
+__all__ = [
+    "EVER",
+    "Ask",
+    "Ground",
+    "ask_for",
+    "bounds",
+    "calendar",
+    "counted",
+    "dimension",
+    "dimensions",
+    "funnel_policy",
+    "given",
+    "ground",
+]

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from closedwon.base.money import digits
-from closedwon.crm.funnel.catalogue import Metric
+from closedwon.crm.funnel.catalogue import BY_KEY, Metric
 from closedwon.crm.funnel.comparing import Compared, rounded
 from closedwon.crm.funnel.measuring import ALL, Measured
 
@@ -50,7 +50,7 @@ def rows(found: Sequence[Measured], currency: str) -> list[dict[str, Any]]:
 
 def compared_rows(found: Sequence[Compared], currency: str) -> list[dict[str, Any]]:
     """The lines of a comparison: both periods, the change, and what each segment did to the change of the whole, adding up as written."""
-    steps = _steps(found, currency)
+    steps, velocity = _steps(found, currency), _velocity(found)
     made = []
     for at, line in enumerate(found):
         one = line.either
@@ -58,7 +58,32 @@ def compared_rows(found: Sequence[Compared], currency: str) -> list[dict[str, An
         now = {key: value for key, value in row(line.now, currency).items() if key in blank} if line.now else blank
         before = {key: value for key, value in row(line.before, currency).items() if key in blank} if line.before else blank
         shown = {key: text(value, one.metric, currency) for key, value in steps[at].items()}
-        made.append({"metric": one.name, "segment": one.segment, **now, **{f"with_{key}": value for key, value in before.items()}, **shown})
+        told = text(velocity[at], BY_KEY["velocity"], currency) if at in velocity else ""
+        made.append(
+            {
+                "metric": one.name,
+                "segment": one.segment,
+                **now,
+                **{f"with_{key}": value for key, value in before.items()},
+                **shown,
+                "velocity": told,
+            }
+        )
+    return made
+
+
+def _velocity(found: Sequence[Compared]) -> dict[int, Fraction]:
+    """What each part of velocity did to its change, in whole steps that add up to it."""
+    made: dict[int, Fraction] = {}
+    for at, line in enumerate(found):
+        if line.either.metric.key != "velocity" or line.velocity is None:
+            continue
+        made[at] = Fraction(
+            round(Fraction(line.now.value or 0 if line.now else 0)) - round(Fraction(line.before.value or 0 if line.before else 0))
+        )
+        parts = [n for n, one in enumerate(found) if one.either.segment == line.either.segment and one.velocity is not None and n != at]
+        for n, piece in zip(parts, rounded([found[n].velocity or Fraction(0) for n in parts], made[at], Fraction(1)), strict=True):
+            made[n] = piece
     return made
 
 
@@ -76,13 +101,17 @@ def _steps(found: Sequence[Compared], currency: str) -> dict[int, dict[str, Frac
             made[at] = {"change": change, "mix": line.mix, "rate": line.rate, "rest": line.rest}
         if whole is None or found[whole].mix is None or found[whole].rest is None:
             for at in places_of:
-                made[at] |= {name: _nearest(getattr(found[at], name), found[at].either.metric, currency) for name in ("mix", "rate", "rest")}
+                made[at] |= {
+                    name: _nearest(getattr(found[at], name), found[at].either.metric, currency) for name in ("mix", "rate", "rest")
+                }
             continue
         _spread(found, places_of, whole, made, currency)
     return made
 
 
-def _spread(found: Sequence[Compared], lines: Sequence[int], whole: int, made: dict[int, dict[str, Fraction | None]], currency: str) -> None:
+def _spread(
+    found: Sequence[Compared], lines: Sequence[int], whole: int, made: dict[int, dict[str, Fraction | None]], currency: str
+) -> None:
     total = found[whole]
     size = step(total.either.metric, currency)
     change = made[whole]["change"] or Fraction(0)
@@ -105,5 +134,7 @@ def _rounded_change(line: Compared, currency: str) -> Fraction | None:
     if line.change is None:
         return None
     metric = line.either.metric
-    ends = [None if one is None or one.value is None else _nearest(Fraction(one.value), metric, currency) for one in (line.now, line.before)]
+    ends = [
+        None if one is None or one.value is None else _nearest(Fraction(one.value), metric, currency) for one in (line.now, line.before)
+    ]
     return (ends[0] or Fraction(0)) - (ends[1] or Fraction(0))
