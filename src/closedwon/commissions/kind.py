@@ -45,7 +45,7 @@ def rows_of(policy: PlanBook, given: Mapping[str, Any], calendar: Calendar) -> d
     for name in FILES:
         rows = given.get(name, [])
         made[name] = [_row(policy, name, dict(row), calendar) for row in rows]
-    people = sorted({row["payee"] for name in ("credits", "quotas", "scores") for row in made[name]} | {REP})
+    people = sorted({row["payee"] for name in ("credits", "quotas", "scores") for row in made[name]} or {REP})
     if not made["assignments"]:
         made["assignments"] = [{"payee": payee, "plan": THIS} for payee in people]
     return {name: rows for name, rows in made.items() if rows}

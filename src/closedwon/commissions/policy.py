@@ -36,7 +36,8 @@ class Dates(PolicyModel):
     hierarchy: Word
     """The date whose line of managers rolls up: credit, or another date of the transaction."""
     quota: Literal["period_start", "period_end", "credit"]
-    """Which row of a quota that was changed within a period counts: the one in force then."""
+    """Which row of a quota that was changed counts: the one in force at the start of the interval, at the end of each pay period, or on the day
+    of each credit."""
     rate: Word
     """The date of the exchange rate: credit, period_start, or another date of the transaction."""
 

@@ -137,12 +137,34 @@ def prepared(plan: Plan, row: Row, inputs: Inputs) -> Prepared | None:
         if key in MONEY and isinstance(value, int):
             values[key] = to_major(convert(value, currency, plan.currency, ppb), plan.currency)
         elif key != "seq":
-            values[key] = value
+            values[key] = custom(plan, key, value, name)
     return Prepared(
         dict(row), values, day, _day_of(row, plan.dates.assignment, plan.dates.credit, name),
         _day_of(row, plan.dates.hierarchy, plan.dates.credit, name),
         _day_of(row, plan.dates.plan, plan.dates.credit, name), ppb, rate_day,
     )  # fmt: skip
+
+
+def custom(plan: Plan, key: str, value: Any, what: str) -> Any:
+    """A custom column's value by the type that the plan gives it. Raises Invalid."""
+    kind = plan.columns.get(key, "").split(" ")[0].split("(")[0]
+    if not kind or not isinstance(value, str):
+        return value
+    text = value.strip()
+    try:
+        if kind == "percent":
+            return Decimal(text.removesuffix("%").strip()) / (100 if text.endswith("%") else 1)
+        if kind in {"number", "money", "quantity"}:
+            return Decimal(text.replace(",", ""))
+        if kind == "date":
+            return date.fromisoformat(text[:10])
+        if kind == "yes/no":
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+    except (ArithmeticError, ValueError, KeyError) as error:
+        raise Invalid(
+            f"{what} has {key} {value!r}, which is no {kind}.", mend=f"The plan's columns say {key} = {plan.columns[key]!r}."
+        ) from error
+    return value
 
 
 def minor_of(value: Any, currency: str) -> int:
@@ -282,8 +304,11 @@ def given_credits(name: str, plan: Plan, inputs: Inputs, held: Mapping[str, Sequ
         currency = row.get("currency") or plan.currency
         rate_day = row.get(plan.dates.rate) if plan.dates.rate not in ("credit", "period_start") else day
         ppb = inputs.rate(plan.measure_rates, currency, plan.currency, rate_day or day)
+        name_of = f"Credit {row['seq'] + 1} of {row['payee']}"
         values = {
-            key: to_major(convert(value, currency, plan.currency, ppb), plan.currency) if key in MONEY and isinstance(value, int) else value
+            key: to_major(convert(value, currency, plan.currency, ppb), plan.currency)
+            if key in MONEY and isinstance(value, int)
+            else custom(plan, key, value, name_of)
             for key, value in row.items()
             if key != "seq"
         }

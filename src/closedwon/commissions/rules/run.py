@@ -123,7 +123,8 @@ class _Version:
                 try:
                     mine += component.lines()
                 except Invalid as error:
-                    self.problems.append(Problem(f"{payee}: {error.message.rstrip('.')}", self.name, mend=error.mend))
+                    said = error.message.rstrip(".")
+                    self.problems.append(Problem(said if payee in said else f"{payee}: {said}", self.name, mend=error.mend))
             mine = self._plan_cap(mine)
             self.lines += mine
             pay = Payout(self.plan, self.inputs, self.calendar, person.held, opening(self.inputs, payee))

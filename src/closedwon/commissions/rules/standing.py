@@ -27,8 +27,18 @@ def interval_of(calendar: Calendar, day: date, kind: str) -> Period:
         year = calendar.year_of(day)
         quarters = calendar.quarters(year)
         first = quarters[:2] if day < quarters[2].start else quarters[2:]
-        return Period(first[0].start, first[1].end, f"{calendar.year(year).label}-H{1 if first[0] == quarters[0] else 2}", "all")
-    return calendar.period_of(day, kind)  # type: ignore[arg-type]
+        label = f"{year:04d}" if plain(calendar) else calendar.year(year).label
+        return Period(first[0].start, first[1].end, f"{label}-H{1 if first[0] == quarters[0] else 2}", "all")
+    found = calendar.period_of(day, kind)  # type: ignore[arg-type]
+    if not plain(calendar):
+        return found
+    ends = {"year": "", "quarter": f"-Q{(found.start.month + 2) // 3}", "month": f"-{found.start.month:02d}"}
+    return Period(found.start, found.end, f"{found.start.year:04d}{ends[kind]}", found.kind)
+
+
+def plain(calendar: Calendar) -> bool:
+    """Whether the fiscal year is the calendar year, so that periods read 2026-03."""
+    return calendar.kind == "months" and calendar.start_month == 1
 
 
 def steps_of(calendar: Calendar, interval: Period, kind: str, pays: str) -> list[tuple[Period, Period]]:
@@ -205,5 +215,5 @@ def decimal_of(value: Fraction) -> Decimal:
 
 
 def anchor_of(plan: Plan, interval: Period, day: date) -> date:
-    """The day whose quota row counts."""
-    return {"period_start": interval.start, "period_end": interval.last, "credit": day}[plan.dates.quota]
+    """The day whose quota row counts; `day` is that of the credit, or the last of the pay period."""
+    return interval.start if plan.dates.quota == "period_start" else day
