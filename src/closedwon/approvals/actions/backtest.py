@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from statistics import median
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import pairwise
 from typing import Any
 
-from closedwon.approvals.actions.common import asked_of, policies
-from closedwon.approvals.actions.people import people
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from closedwon.approvals.actions.common import policies
+from closedwon.approvals.actions.history import past
 from closedwon.approvals.deciding import Policies
-from closedwon.approvals.hours import spent
-from closedwon.approvals.models import Request, Step, Version
-from closedwon.approvals.rules.united import United
-from closedwon.approvals.rules.values import Preview
+from closedwon.approvals.rules.backtest import backtest_rule
+from closedwon.approvals.rules.measures import every, inputs, turnaround
 from closedwon.base.errors import Invalid
+from closedwon.facts.arrow import rows_to_table
+from closedwon.facts.engine import query_rows, query_table, run
 from closedwon.people.actor import Actor
-from closedwon.people.visibility import closing_cutoff, closing_day
 
 READERS = ("deal-desk", "finance", "sales-ops", "executive", "auditor")
 """Roles that may look back over requests."""
 COLUMNS = ("request", "kind", "submitted_on", "outcome", "roles", "expected_hours", "then_outcome", "then_roles", "then_hours")
-MOST = 20_000
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Tried:
     then_outcome: str
     then_roles: tuple[str, ...]
     then_hours: float | None
+    id: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For CSV and JSON; roles are joined with semicolons in their order."""
@@ -47,93 +49,119 @@ class Tried:
         }  # fmt: skip
 
 
-def backtest(start: date, end: date, *, by: Actor, given: Policies | None = None, kind: str = "") -> list[Tried]:
-    """Every request submitted from `start` on and before `end`, its first version, previewed anew under `given` or the policies in force.
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """Every request of a span as it would be, in the order of submission. `rows` are `id number kind submitted_on … outcome roles minutes then_…`."""
 
-    The persons are today's. A role takes the median business hours that its steps took in the same span, else its clock's; steps of one group
-    run at once, groups one after the other.
+    rows: pa.Table
+    start: date
+    end: date
+    policies: tuple[Mapping[str, Any], ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return int(self.rows.num_rows)
+
+    def __iter__(self) -> Iterator[Tried]:
+        for batch in self.rows.to_batches(max_chunksize=10_000):
+            for row in batch.to_pylist():
+                yield _tried(row)
+
+    def __getitem__(self, at: int) -> Tried:
+        return _tried(self.rows.slice(at, 1).to_pylist()[0])
+
+
+def _tried(row: Mapping[str, Any]) -> Tried:
+    return Tried(
+        row["number"] or row["id"], row["kind"], row["submitted_on"], row["outcome"], _roles(row["roles"]), _hours(row["minutes"]),
+        row["then_outcome"], _roles(row["then_roles"]), _hours(row["then_minutes"]), row["id"],
+    )  # fmt: skip
+
+
+def _roles(text: str | None) -> tuple[str, ...]:
+    return tuple(part for part in (text or "").split(";") if part)
+
+
+def _hours(minutes: float | None) -> float | None:
+    return None if minutes is None else round(minutes / 60, 1)
+
+
+def backtest(start: date, end: date, *, by: Actor, given: Policies | None = None, kind: str = "") -> Backtest:
+    """Every request submitted from `start` on and before `end`, its first version, under `given` or the policies in force.
+
+    Persons are left aside: a role is asked or it is not. A role takes the median business minutes that its steps took in the same span, else its
+    clock's; steps of one group run at once, groups one after the other. Steps that somebody asked for in addition are not counted.
     """
     by.need(*READERS, to="look back over requests")
     if end <= start:
         raise Invalid("The span ends before it begins.", mend="Give --from and --to as 2026-08-01 and 2026-11-01.")
-    rows = Request.objects.filter(
-        submitted_at__gte=closing_cutoff(start - timedelta(days=1)), submitted_at__lt=closing_cutoff(end - timedelta(days=1))
-    ).order_by("pk")
-    if kind:
-        rows = rows.filter(kind=kind)
-    if rows.count() > MOST:
-        raise Invalid(f"There are more than {MOST:,} requests in that span.", mend="Take a shorter span, or one --kind.")
     used = given or policies()
-    first = {version.request_id: version for version in Version.objects.filter(request__in=rows, number=1)}
-    steps: dict[int, list[Step]] = {}
-    for step in Step.objects.filter(request__in=rows).order_by("order"):
-        steps.setdefault(step.request_id, []).append(step)
-    everybody = people(datetime.now(tz=closing_cutoff(start).tzinfo))
-    took = _took([step for found in steps.values() for step in found], {row.pk: row for row in rows}, used)
-    return [_tried(row, first[row.pk], steps.get(row.pk, []), used, everybody, took) for row in rows if row.pk in first]
-
-
-def _tried(row: Request, version: Version, steps: Sequence[Step], used: Policies, everybody: Any, took: Mapping[str, float]) -> Tried:
-    day = closing_day(row.submitted_at)
-    made = used.preview(replace(asked_of(version), submitted_at=row.submitted_at), everybody, row.submitted_at, day=day, hinted=False)
-    asking = [step for step in made.steps if step.status != "inherited"]
-    roles = tuple(dict.fromkeys(role for step in asking for role in step.roles))
-    then = tuple(dict.fromkeys(role for step in steps if step.version_id == version.pk for role in step.roles))
-    hours = used.on(row.kind, day).hours_of(row.region)
-    done = round(spent(row.submitted_at, row.closed_at, hours).total_seconds() / 3600, 1) if row.closed_at else None
-    outcome = "auto-approved" if made.auto_approved else made.outcome
-    return Tried(
-        str(version.content.get("id") or row.pk), row.kind, day, outcome, roles, _expected(made, used.on(row.kind, day), took),
-        "auto-approved" if row.auto_reason else row.state, then, done,
-    )  # fmt: skip
-
-
-def _took(steps: Sequence[Step], rows: Mapping[int, Request], used: Policies) -> dict[str, float]:
-    """The median business hours that the steps of each role took."""
-    spans: dict[str, list[float]] = {}
-    for step in steps:
-        if step.opened_at and step.done_at and step.state in ("approved", "overridden", "rejected"):
-            row = rows[step.request_id]
-            hours = used.on(row.kind, closing_day(step.opened_at)).hours_of(row.region)
-            for role in step.roles:
-                spans.setdefault(role, []).append(spent(step.opened_at, step.done_at, hours).total_seconds() / 3600)
-    return {role: median(found) for role, found in spans.items()}
-
-
-def _expected(made: Preview, united: United, took: Mapping[str, float]) -> float | None:
-    """How long a request would take: the longest step of each group, one group after the other; None where a role has neither past nor clock."""
-    if made.outcome not in ("approved", "needs-approval"):
-        return None
-    groups: dict[int, float] = {}
-    for step in made.steps:
-        if step.status == "inherited":
-            continue
-        known = [
-            took[role] if role in took else float(united.roles[role].sla_hours)
-            for role in step.roles
-            if role in took or (role in united.roles and united.roles[role].sla_hours)
-        ]
-        if not known:
-            return None
-        groups[step.group] = max(groups.get(step.group, 0.0), *known)
-    return round(sum(groups.values()), 1)
-
-
-def summary(found: Sequence[Tried]) -> dict[str, Any]:
-    """What a span comes to: how many need nobody, before and now, the median hours, how often each role is asked, what changes."""
-    alone, then = (
-        sum(one == "auto-approved" for one in outcomes)
-        for outcomes in ([one.outcome for one in found], [one.then_outcome for one in found])
+    known = past(start, end, kind)
+    took = {row["place"]: row["median_minutes"] for row in run(turnaround("role"), known).to_pylist() if row["median_minutes"] is not None}
+    found, sources, titles = [], {}, {}
+    for one in [kind] if kind else _kinds(known):
+        for since, until in pairwise(_days(used, one, start, end)):
+            united = used.on(one, since)
+            sources |= {(told.name, told.since): told for told in united.sources}
+            titles |= {name: role.label for name, role in united.roles.items()}
+            params = [{"kind": one, "start": since, "stop": until}]
+            made = run(backtest_rule(united, took), {**known, "params": params})
+            found.append(made.append_column("kind", pa.array([one] * made.num_rows, pa.string())))
+    whole = pa.concat_tables(found).sort_by([("submitted_on", "ascending"), ("id", "ascending")])
+    told_ = tuple(
+        {"name": one.name, "since": one.since.isoformat(), "digest": one.digest, "reference": one.reference} for one in sources.values()
     )
+    return Backtest(whole, start, end, told_, titles)
+
+
+def _kinds(known: Mapping[str, Any]) -> list[str]:
+    """The kinds of request in the span."""
+    text = f"SELECT DISTINCT r.kind AS kind FROM {every('every_request')} AS r CROSS JOIN params AS p WHERE r.submitted_on >= p.start AND r.submitted_on < p.stop ORDER BY 1"
+    return [row["kind"] for row in _query(text, known) if row["kind"]] or ["deal"]
+
+
+def _query(text: str, known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    columns = inputs("every_request")
+    given = {name: rows_to_table(known[name], columns[name]) if isinstance(known[name], list) else known[name] for name in columns}
+    return query_rows(text, given)
+
+
+def _days(used: Policies, kind: str, start: date, end: date) -> list[date]:
+    """The span's ends, and the days within it on which another version of a policy begins."""
+    changes = {version.since for document in used.documents.values() if document.subject == kind for version in document.version}
+    return [start, *sorted(day for day in changes if start < day < end), end]
+
+
+def summary(found: Backtest) -> dict[str, Any]:
+    """What a span comes to: how many need nobody, before and now, the median hours, how often each role is asked, what changes."""
+    text = (
+        "SELECT roles, then_roles, outcome = 'auto-approved' AS alone, then_outcome = 'auto-approved' AS then_alone, COUNT(*) AS many "
+        "FROM found GROUP BY ALL ORDER BY ALL"
+    )
+    groups = query_table(text, {"found": found.rows}).to_pylist()
     roles: dict[str, list[int]] = {}
-    for one in found:
-        for at, asked in enumerate((one.roles, one.then_roles)):
-            for role in asked:
-                roles.setdefault(role, [0, 0])[at] += 1
-    hours = [one.expected_hours for one in found if one.expected_hours is not None and one.outcome == "needs-approval"]
-    past = [one.then_hours for one in found if one.then_hours is not None and one.then_outcome != "auto-approved"]
+    for row in groups:
+        for at, asked in enumerate((row["roles"], row["then_roles"])):
+            for role in _roles(asked):
+                roles.setdefault(role, [0, 0])[at] += row["many"]
+    asks = pc.equal(found.rows["outcome"], "needs-approval")
+    asked = pc.not_equal(found.rows["then_outcome"], "auto-approved")
+    ordered = sorted(roles.items(), key=lambda pair: (-pair[1][0], pair[0]))
     return {
-        "requests": len(found), "alone": alone, "then_alone": then, "hours": median(hours) if hours else None, "then_hours": median(past) if past else None,
-        "roles": [{"role": role, "asked": counts[0], "then": counts[1]} for role, counts in sorted(roles.items(), key=lambda pair: (-pair[1][0], pair[0]))],
-        "changed": sum(one.roles != one.then_roles for one in found),
+        "requests": len(found), "alone": sum(row["many"] for row in groups if row["alone"]), "then_alone": sum(row["many"] for row in groups if row["then_alone"]),
+        "hours": _median(found.rows.filter(asks)["minutes"]), "then_hours": _median(found.rows.filter(asked)["then_minutes"]),
+        "roles": [{"role": role, "asked": counts[0], "then": counts[1], "title": found.titles.get(role, role)} for role, counts in ordered],
+        "changed": sum(row["many"] for row in groups if set(_roles(row["roles"])) != set(_roles(row["then_roles"]))),
+        "fewer": sum(row["many"] for row in groups if set(_roles(row["roles"])) < set(_roles(row["then_roles"]))),
+        "more": sum(row["many"] for row in groups if set(_roles(row["roles"])) > set(_roles(row["then_roles"]))),
+        "refused": _count(found.rows),
     }  # fmt: skip
+
+
+def _count(rows: pa.Table) -> int:
+    return int(pc.sum(pc.is_in(rows["outcome"], pa.array(["forbidden", "incomplete"]))).as_py() or 0)
+
+
+def _median(minutes: Any) -> float | None:
+    found = pc.quantile(minutes.combine_chunks() if isinstance(minutes, pa.ChunkedArray) else minutes, 0.5).to_pylist()
+    return _hours(found[0]) if found and found[0] is not None else None

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from closedwon.approvals.actions import submitting
+from closedwon.approvals.actions import deciding, submitting
+from closedwon.approvals.actions.analytics import look_back
 from closedwon.approvals.actions.backtest import backtest, summary
+from closedwon.approvals.actions.history import publish_history
 from closedwon.approvals.commands import policies_in
+from closedwon.approvals.models import Request
 from closedwon.approvals.tests.test_lifecycle import BOSS, DESK, OPS, POLICY, REP, content, yes
 from closedwon.approvals.tests.test_lifecycle import set_up as set_up  # noqa: PLC0414 - the fixture
 from closedwon.base.errors import Invalid, Refused
+from closedwon.people.facts import facts_rows
 from closedwon.people.visibility import closing_day
 
 
@@ -37,7 +41,54 @@ def test_past_requests_under_a_wider_policy(set_up: None, tmp_path: Path) -> Non
     ]
     told = summary(wider)
     assert (told["requests"], told["alone"], told["then_alone"], told["changed"]) == (3, 2, 1, 1)
-    assert backtest(today - timedelta(days=3), today - timedelta(days=1), by=OPS) == []
+    assert list(backtest(today - timedelta(days=3), today - timedelta(days=1), by=OPS)) == []
+
+
+def test_published_requests_say_the_same_and_what_changes_since_wins(set_up: None) -> None:
+    for number, discount in enumerate(("5%", "12%", "30%")):
+        request = submitting.submit({**content(discount), "id": f"R{number}"}, by=REP)
+        if discount == "12%":
+            yes(request, BOSS)
+            yes(request, DESK)
+    today = closing_day(None)
+    span = (today, today + timedelta(days=1))
+    before = [one.as_dict() for one in backtest(*span, by=OPS)]
+    assert publish_history() == {"requests": 2, "steps": 2}
+    assert publish_history() == {"requests": 0, "steps": 0}
+    assert [one.as_dict() for one in backtest(*span, by=OPS)] == before
+    rows = facts_rows("approval_requests")
+    assert [(row["number"], row["state"], row["asked_roles"], row["discount_ppm"], row["source"]) for row in rows] == [
+        ("R0", "approved", "", 50_000, "closedwon"), ("R1", "approved", "manager;desk", 120_000, "closedwon"),
+    ]  # fmt: skip
+    assert [(row["role"], row["state"], row["person_id"]) for row in facts_rows("approval_steps")] == [
+        ("manager", "approved", "boss"), ("desk", "approved", "desk"),
+    ]  # fmt: skip
+    last = Request.objects.get(subject_id="R2")
+    yes(last, BOSS)
+    yes(last, DESK)
+    after = [one.as_dict() for one in backtest(*span, by=OPS)]
+    assert [row["then_outcome"] for row in after] == ["auto-approved", "approved", "approved"]
+    assert publish_history() == {"requests": 1, "steps": 2}
+    assert [one.as_dict() for one in backtest(*span, by=OPS)] == after
+
+
+def test_how_it_went(set_up: None) -> None:
+    for number, discount in enumerate(("5%", "12%", "30%", "31%")):
+        request = submitting.submit({**content(discount), "id": f"R{number}"}, by=REP)
+        if discount == "12%":
+            yes(request, BOSS)
+            yes(request, DESK)
+        if discount == "30%":
+            deciding.decide(request.pk, "reject", content_hash=request.content_hash, by=BOSS, comment="no", required_change="less")
+    today = closing_day(None)
+    told = look_back(today, today + timedelta(days=1), by=OPS)
+    whole = told.whole
+    assert (whole["requests"], whole["alone"], whole["approved"], whole["rejected"], whole["waiting"]) == (4, 1, 2, 1, 1)
+    steps = {row["place"]: (row["asked"], row["done"], row["waiting"], row["rejected"]) for row in told.steps}
+    assert steps == {"manager": (3, 2, 1, 1), "desk": (1, 1, 0, 0)}
+    assert told.bottleneck["place"] in ("manager", "desk")
+    with pytest.raises(Refused):
+        look_back(today, today + timedelta(days=1), by=REP)
 
 
 def test_who_may_and_what_is_refused(set_up: None) -> None:
