@@ -161,6 +161,10 @@ _ALL = (
     _table("deal_approvals", "opportunity_id subject_kind", "request_id content_hash state approved_at submitted_at approved_amount_minor currency "
            "discount_ppm needed_roles needs_approval:bool tested_fields known_at",
            "What each deal's sign-off stands at, and whether the policy asks for one"),
+    _table("booking_checks", "opportunity_id at", "status reason user_id",
+           "The booking check of signed deals: started, rejected with its reason, or accepted"),
+    _table("finance_bookings", "order_id line", "opportunity_id booked_on amount_minor currency",
+           "Orders as the finance system has them, for the tie-out at the end of a period"),
     _table("period_locks", "field period", "locked_at locked_by", "Periods that are closed; later changes are restatements"),
     _table("forecast_calls", "position_id type period category as_of_at", "amount_minor currency user_id note on_behalf_of source author "
            "is_late:bool rollup_minor below_minor machine_minor release_id",
