@@ -14,12 +14,14 @@ from pydantic import Field
 from closedwon.approvals.actions import adding, deciding, exemptions, files, looking, standing, submitting
 from closedwon.approvals.actions.common import need
 from closedwon.approvals.actions.people import names
+from closedwon.approvals.api_history import router as history
 from closedwon.approvals.download import download
 from closedwon.approvals.showing import exemption_json, file_json, inbox_json, request_json
 from closedwon.base.errors import Invalid
 from closedwon.people.acting import api_actor
 
 router = Router()
+router.add_router("", history)
 
 
 class RequestIn(Schema):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from closedwon.approvals import commands_beside
+from closedwon.approvals import commands_beside, commands_history
 from closedwon.base.errors import Invalid
 
 Number = Annotated[int, typer.Argument(help="The number of the request.")]
@@ -24,10 +24,11 @@ def register(approvals: typer.Typer) -> None:
     for name, verb in (
         ("submit", submit), ("revise", revise), ("decide", decide), ("recall", recall), ("comment", comment), ("override", override),
         ("delegate", delegate), ("undelegate", undelegate), ("away", away), ("back", back), ("show", show), ("inbox", inbox), ("list", list_),
-        ("take", take), ("meet", meet), ("ask", ask), ("holders", holders), ("grant", grant), ("ungrant", ungrant), ("tick", tick), ("backtest", backtest),
+        ("take", take), ("meet", meet), ("ask", ask), ("holders", holders), ("grant", grant), ("ungrant", ungrant), ("tick", tick),
     ):  # fmt: skip
         approvals.command(name)(verb)
     commands_beside.register(approvals)
+    commands_history.register(approvals)
 
 
 def start() -> Any:
@@ -353,40 +354,3 @@ def tick() -> None:
     from closedwon.approvals.actions.clock import tick as run
 
     typer.echo(", ".join(f"{count} {what}" for what, count in run().items()))
-
-
-def backtest(
-    since: Annotated[str, typer.Option("--from", help="The first day on which requests were submitted.")],
-    until: Annotated[str, typer.Option("--to", help="The first day after the last.")],
-    policy: Annotated[Path | None, typer.Option("--policy", help="A folder of approval policies; default: those in force.")] = None,
-    kind: Annotated[str, typer.Option("--kind", help="Only requests of this kind, such as deal.")] = "",
-    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
-) -> None:
-    """What past requests would have needed, and for how long, beside what happened: one line for each."""
-    import csv
-    import io
-
-    if form not in ("table", "csv", "json"):
-        raise Invalid(f"{form!r} is no format.", mend="Write table, csv or json.")
-    by = start()
-    from closedwon.approvals.actions.backtest import COLUMNS, summary
-    from closedwon.approvals.actions.backtest import backtest as run
-    from closedwon.approvals.commands import policies_in
-
-    found = run(day_of(since, "from").date(), day_of(until, "to").date(), by=by, given=policies_in(policy) if policy else None, kind=kind)
-    rows = [one.as_dict() for one in found]
-    if form == "json":
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-    elif form == "csv":
-        out = io.StringIO()
-        writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
-        typer.echo(out.getvalue(), nl=False)
-    else:
-        told = summary(found)
-        typer.echo(
-            f"{told['requests']} requests: {told['alone']} would need nobody, {told['then_alone']} did; {told['changed']} would need others than then."
-        )
-        for row in told["roles"]:
-            typer.echo(f"  {row['role']:<20} asked {row['asked']}, then {row['then']}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from closedwon.approvals.actions.clock import tick
+from closedwon.approvals.actions.history import publish_history
 from closedwon.approvals.actions.sending import send_due
 from closedwon.jobs.registry import Every, job
 
@@ -21,3 +22,10 @@ def send_job(job_: Any) -> dict[str, Any]:
     """Send the mails, Slack messages and webhooks that are due."""
     del job_
     return send_due()
+
+
+@job("approvals.publish", title="Publish decided requests as facts", roles=("admin", "sales-ops"), schedule=Every(minutes=30))
+def publish_job(job_: Any) -> dict[str, Any]:
+    """Publish what was decided since the last time."""
+    del job_
+    return publish_history()

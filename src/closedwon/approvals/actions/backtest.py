@@ -67,6 +67,11 @@ class Backtest:
             for row in batch.to_pylist():
                 yield _tried(row)
 
+    def part(self, offset: int, limit: int) -> Iterator[Tried]:
+        """So many of them from a place on."""
+        for row in self.rows.slice(offset, limit).to_pylist():
+            yield _tried(row)
+
     def __getitem__(self, at: int) -> Tried:
         return _tried(self.rows.slice(at, 1).to_pylist()[0])
 

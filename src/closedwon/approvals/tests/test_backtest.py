@@ -15,6 +15,7 @@ from closedwon.approvals.commands import policies_in
 from closedwon.approvals.models import Request
 from closedwon.approvals.tests.test_lifecycle import BOSS, DESK, OPS, POLICY, REP, content, yes
 from closedwon.approvals.tests.test_lifecycle import set_up as set_up  # noqa: PLC0414 - the fixture
+from closedwon.approvals.tests.test_pages import login
 from closedwon.base.errors import Invalid, Refused
 from closedwon.people.facts import facts_rows
 from closedwon.people.visibility import closing_day
@@ -97,3 +98,25 @@ def test_who_may_and_what_is_refused(set_up: None) -> None:
         backtest(today, today + timedelta(days=1), by=REP)
     with pytest.raises(Invalid, match="ends before it begins"):
         backtest(today, today, by=OPS)
+
+
+def test_the_three_doors(set_up: None) -> None:
+    for number, discount in enumerate(("5%", "12%", "30%")):
+        submitting.submit({**content(discount), "id": f"R{number}"}, by=REP)
+    today = closing_day(None)
+    client = login("looker", "deal-desk")
+    span = {"from": today.isoformat(), "to": (today + timedelta(days=1)).isoformat()}
+    draft = POLICY.replace("discount > 10%", "discount > 20%")
+    answer = client.post("/api/v1/approvals/backtest", {**span, "document": "deals", "text": draft}, content_type="application/json")
+    assert answer.status_code == 200, answer.content
+    told = answer.json()
+    assert (told["count"], told["summary"]["alone"], told["summary"]["then_alone"]) == (3, 2, 1)
+    assert [row["request"] for row in told["requests"]] == ["R0", "R1", "R2"]
+    wrong = client.post("/api/v1/approvals/backtest", {**span, "text": "title = 3"}, content_type="application/json")
+    assert wrong.status_code == 422
+    assert wrong.json()["problems"]
+    went = client.get("/api/v1/approvals/analytics", {**span, "by": "step"}).json()
+    assert went["whole"]["requests"] == 3
+    assert went["by"] == "step"
+    assert client.get("/api/v1/approvals/analytics", {**span, "by": "moon"}).status_code == 422
+    assert login("rep", "rep").get("/api/v1/approvals/analytics", span).status_code == 403
