@@ -24,6 +24,8 @@ class ForecastConfig(AppConfig):
         NavItem("Forecast", "Board", "forecast:board", SEES, 10, words="roll-up quota commit gap coverage"),
         NavItem("Forecast", "Waterfall", "forecast:waterfall", SEES, 20, words="pipeline moved pushed new flow"),
         NavItem("Forecast", "Projection", "forecast:projection", SEES, 15, words="machine interval curves back-test accuracy median"),
+        NavItem("Forecast", "Summary", "forecast:summary", SEES, 12, words="weekly mail risks asks late send pdf slack"),
+        NavItem("Forecast", "Scorecard", "forecast:scorecard", SEES, 35, words="hygiene rep pace overdue next step late calls"),
         NavItem("Forecast", "Inspection flags", "forecast:flags", FLAGS, 40, words="flags formulas rules risk"),
         NavItem("Forecast", "Deal inspection", "forecast:deals", SEES, 30, words="flags risk pushed stale"),
     ]

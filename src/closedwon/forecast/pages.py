@@ -13,7 +13,7 @@ from django.urls import include, path
 from django.views.decorators.http import require_GET
 
 from closedwon.base.errors import Invalid
-from closedwon.forecast import actions, pages_flags, pages_projection, showing
+from closedwon.forecast import actions, pages_flags, pages_projection, pages_summary, showing
 from closedwon.forecast.actions import projection
 from closedwon.forecast.actions.board import Board
 from closedwon.forecast.actions.projection import Machine
@@ -501,6 +501,7 @@ urlpatterns = [
                     path("deals", deals, name="deals"),
                     *pages_flags.paths,
                     *pages_projection.paths,
+                    *pages_summary.paths,
                 ],
                 "forecast",
             )

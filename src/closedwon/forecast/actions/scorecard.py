@@ -13,7 +13,7 @@ from closedwon.base.calendar import Period
 from closedwon.forecast.actions.deals import _cards
 from closedwon.forecast.actions.flags import all_marked, open_deals
 from closedwon.forecast.actions.rollups import When, rolled, seat_names, seat_notes
-from closedwon.forecast.actions.summary import Sight, policy_in_force, sight_of
+from closedwon.forecast.actions.summary import Sight, deadline, policy_in_force, sight_of
 from closedwon.forecast.reading import Ask, Ground, ask_for, calendar, ground, organisation
 from closedwon.forecast.showing import plain_label
 from closedwon.forecast.summary.calls import CallBook, due_before
@@ -88,7 +88,7 @@ def _rows(on: Ground, ask: Ask, sight: Sight, policy: SummaryPolicy, share: floa
     names, holders = seat_names(on, ask), seat_notes(on, ask)
     lines = {line.node: line for line in rolled(on, ask, sight.seen, every_seat=True).lines}
     heavy, marks = _marks(on, ask, sight, policy.scorecard_flags)
-    late, dues = _lateness(on, ask, sight, policy)
+    late, dues = _lateness(on, ask, sight)
     made = []
     for node in sorted(sight.nodes - {UNASSIGNED}):
         line = lines.get(node)
@@ -133,13 +133,13 @@ def _marks(on: Ground, ask: Ask, sight: Sight, wanted: Sequence[str]) -> tuple[d
     return heavy, marks
 
 
-def _lateness(on: Ground, ask: Ask, sight: Sight, policy: SummaryPolicy) -> tuple[dict[str, int], list[datetime]]:
+def _lateness(on: Ground, ask: Ask, sight: Sight) -> tuple[dict[str, int], list[datetime]]:
     """How often each seat that calls was late or missing, of the times at which calls were due in the period so far."""
-    zone = current().zone
+    zone, told = current().zone, deadline()
     dues: list[datetime] = []
-    due = due_before(ask.cutoff, policy.calls.day, policy.calls.at, zone)
+    due = due_before(ask.cutoff, told.weekday, told.time, zone)
     while ask.period.kind != "all" and due.astimezone(zone).date() >= ask.period.start and len(dues) < 60:
         if due.astimezone(zone).date() < ask.period.end:
             dues.append(due)
-        due = due_before(due - timedelta(minutes=1), policy.calls.day, policy.calls.at, zone)
-    return CallBook.of(on, ask, sight).lateness(dues, policy.calls.open_days), dues
+        due = due_before(due - timedelta(minutes=1), told.weekday, told.time, zone)
+    return CallBook.of(on, ask, sight).lateness(dues, told.opens_days), dues

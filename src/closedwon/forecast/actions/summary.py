@@ -19,6 +19,7 @@ from closedwon.forecast.actions.flows import fallen, nodes_of
 from closedwon.forecast.actions.rollups import When, rolled, seat_names, seen_by, visible_nodes
 from closedwon.forecast.reading import Ask, Ground, ask_for, ground, organisation, waterfall_inputs
 from closedwon.forecast.results import Line
+from closedwon.forecast.rhythm import Deadline
 from closedwon.forecast.showing import plain_label
 from closedwon.forecast.summary import rules as summary_rules
 from closedwon.forecast.summary import week as weeks
@@ -38,12 +39,20 @@ from closedwon.workspace import current
 FORECAST = ("commit", "most_likely", "best_case")
 """The categories of the forecast: what is open and not merely pipeline."""
 MOST_MOVES = 60
+ENDS = ("won", "lost", "deleted", "pushed_out", "transferred_out")
+"""Bars through which a deal leaves: where one deal stands under several, these tell what became of it."""
 
 
 def policy_in_force() -> SummaryPolicy:
     """The summary policy in force; the shipped numbers where none was ever applied."""
     version = in_force("summary")
     return SummaryPolicy(reference="none applied") if version is None else value_of(version)
+
+
+def deadline() -> Deadline:
+    """When calls are due, by the rhythm policy in force; the shipped deadline where none was ever applied."""
+    version = in_force("rhythm")
+    return Deadline() if version is None else value_of(version).deadline
 
 
 def say() -> Say:
@@ -121,8 +130,8 @@ def week(on: Ground, ask: Ask, by: Actor, node: str | None) -> Week:
     sources = sources_of(on, ask, before, sight)
     is_open = ask.day < ask.period.last
     risks = _risks(on, ask, sight) if is_open else _Risks()
-    due = _due(policy, ask)
-    late = calls.late(due, policy.calls.open_days) if due else []
+    due = _due(ask)
+    late = calls.late(due, deadline().opens_days) if due else []
     return Week(
         company=current().settings.company, scope=_scope(on, ask, sight), type=ask.type.label, period=ask.period.label, currency=ask.currency,
         day=ask.day, since=before.day, days_left=max(0, (ask.period.last - ask.day).days), sources=sources, quota=now.quota or None,
@@ -169,7 +178,7 @@ def sources_of(on: Ground, ask: Ask, before: Ask, sight: Sight) -> dict[str, Sou
         "year": page("Forecast board a year before", "/forecast/", year, f"{ask.type.label}, {year.period.label}, {scope}"),
         "waterfall": page("Waterfall", "/forecast/waterfall", words=since, begin=before.day.isoformat()),
         "calls": page("Forecast calls", "/forecast/summary/calls"), "machine": page("Projection", "/forecast/projection"),
-        "deals": page("Deals behind the board", "/forecast/open", bucket="total_open"),
+        "deals": page("Open deals of the board", "/forecast/"),
         "flags": page("Deal inspection", "/forecast/deals"), "policy": page("Weekly summary’s policy", "/policies/summary/", words=""),
     }  # fmt: skip
 
@@ -219,9 +228,10 @@ def _below(on: Ground, ask: Ask, sight: Sight, calls: CallBook, found: weeks.Mac
     return made
 
 
-def _due(policy: SummaryPolicy, ask: Ask) -> datetime | None:
+def _due(ask: Ask) -> datetime | None:
     """The last instant at or before the question's at which calls were due; None where that lies before the period."""
-    due = due_before(ask.cutoff, policy.calls.day, policy.calls.at, current().zone)
+    told = deadline()
+    due = due_before(ask.cutoff, told.weekday, told.time, current().zone)
     return due if ask.period.start <= due.astimezone(current().zone).date() < ask.period.end else None
 
 
@@ -240,7 +250,11 @@ def _moves(on: Ground, before: Ask, ask: Ask, sight: Sight, total: Mapping[str, 
     }  # fmt: skip
     rows: dict[str, Mapping[str, Any]] = {}
     for row in run(summary_rules.moves(ask.shape), given).to_pylist():
-        rows.setdefault(row["opportunity_id"], row)
+        held = rows.get(row["opportunity_id"])
+        if held is None or (
+            row["bucket"] in ENDS and held["bucket"] not in ENDS and abs(row["amount_minor"]) * 2 >= abs(held["amount_minor"])
+        ):
+            rows[row["opportunity_id"]] = row  # a deal that came in and was won in one week is told as won
     now = {row["opportunity_id"]: row for row in _cards(on, ask, list(rows))}
     then = {row["opportunity_id"]: row for row in _cards(on, before, list(rows))}
     return [_move(ask, row, now.get(deal, {}), then.get(deal, {})) for deal, row in rows.items()]
@@ -326,4 +340,32 @@ def _by_flag(
     return made
 
 
-__all__ = ["policy_in_force", "say", "sight_of", "sources_of", "summary", "week"]
+def calls_of_week(
+    *,
+    by: Actor,
+    as_of: When = None,
+    period: str | Period | None = None,
+    type: str | None = None,  # noqa: A002 - the field's own word
+    org: str = "as-was",
+    rates: str = "plan",
+    currency: str = "",
+    node: str | None = None,
+) -> list[dict[str, Any]]:
+    """The calls behind the summary: each seat's in sight as it stands, with its change in the week, in the order of the tree."""
+    on = ground()
+    ask = ask_for(on, as_of=as_of, period=period, type=type, org=org, rates=rates, currency=currency)
+    sight = sight_of(on, ask, by, node)
+    book = CallBook.of(on, ask, sight)
+    made = []
+    for seat in sight.tree.order:
+        call = book.of_seat(seat)
+        if call is not None:
+            row: dict[str, Any] = {"seat": seat, "name": call.name, "who": call.who, "note": call.note}
+            for name in CALLED:
+                now, then = call.now.get(name), call.before.get(name)
+                row |= {name: now, f"{name}_change": None if now is None or then is None else now - then}
+            made.append(row)
+    return made
+
+
+__all__ = ["calls_of_week", "deadline", "policy_in_force", "say", "sight_of", "sources_of", "summary", "week"]

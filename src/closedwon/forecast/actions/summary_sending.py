@@ -292,6 +292,15 @@ def sent(*, by: Actor, take: int = 50) -> list[SummaryDelivery]:
     )
 
 
+def find(number: int | str, *, by: Actor) -> SummaryDelivery:
+    """One message with what it said; for sales ops and auditors. Raises NotFound."""
+    by.need(*READERS, to="see what was sent")
+    row = SummaryDelivery.objects.select_related("run").filter(pk=int(number)).first() if str(number).isdigit() else None
+    if row is None:
+        raise NotFound(f"There is no message {number}.")
+    return row
+
+
 def failing(*, by: Actor) -> int:
     """How many messages were given up in the last week; 0 for those who may not know."""
     if not by.has(*READERS):

@@ -92,17 +92,6 @@ class SlackChannel(PolicyModel):
     """The address of the person whose sight the message has."""
 
 
-class Calls(PolicyModel):
-    """Until when calls are due, where no policy of the rhythm says so."""
-
-    day: Weekday = "monday"
-    """The day of the week."""
-    at: TimeOfDay = time(18)
-    """The time of the day."""
-    open_days: int = Field(3, ge=1, le=7)
-    """How many days before that a call counts for the week."""
-
-
 class SummaryPolicy(Referenced):
     """`forecast-summary.toml`: what the weekly summary tells, to whom it and the Monday scorecard go, and when."""
 
@@ -116,7 +105,6 @@ class SummaryPolicy(Referenced):
     scorecard_flags: list[str] = Field(["past_close_date", "no_next_step", "pushed"], max_length=6)
     """The flags with a column of their own, by their names in the inspection policy."""
     slack: list[SlackChannel] = []
-    calls: Calls = Calls()
 
     def threshold(self, quota: int | None, open_minor: int) -> int:
         """The least amount that is told, in minor units."""

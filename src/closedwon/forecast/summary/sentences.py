@@ -116,11 +116,24 @@ def _headline(t: Teller) -> Sentence:
             text = "{period} " + verb + (" {gap} short of quota" if gap < 0 else " {gap} above quota")
         figure = t.money("gap", gap, "board", tone="down" if gap < 0 else "up")
         return line("headline", text + (", with {left} left." if left else "."), period=period, gap=figure, left=left)
+    if _won_on_top(t):
+        text = "{won} was won for {period} in the week" + (", with {left} left." if left else ".")
+        return line("headline", text, period=period, won=t.money("flow.won", week.flow["won"], "waterfall"), left=left)
     moved = week.flow.get("end", 0) - week.flow.get("begin", 0)
     if not t.tells(moved):
         return line("headline", "The open pipeline of {period} hardly moved in the week" + (", with {left} left." if left else "."), period=period, left=left)  # fmt: skip
     text = "The open pipeline of {period} " + ("grew" if moved > 0 else "shrank") + " by {moved} in the week"
     return line("headline", text + (", with {left} left." if left else "."), period=period, moved=t.money("flow.moved", moved, "waterfall"), left=left)  # fmt: skip
+
+
+def _won_on_top(t: Teller) -> bool:
+    """Whether the headline is what was won: where there is no quota."""
+    return not t.week.quota and t.tells(t.week.flow.get("won"))
+
+
+def has_forecast(week: Week) -> bool:
+    """Whether there is more to call or add up than what is closed."""
+    return is_called(week) or any(amount != week.closed for amount in week.rollup.values())
 
 
 def _tiles(t: Teller) -> list[Tile]:
@@ -131,7 +144,8 @@ def _tiles(t: Teller) -> list[Tile]:
     made.append(Tile("Closed", t.money("closed", week.closed, "board"), small))
     if week.days_left <= 0:
         return made
-    made += [_called(t, name) for name in CALLED]
+    if has_forecast(week):
+        made += [_called(t, name) for name in CALLED]
     machine = week.machine
     if machine.median is not None and machine.low is not None and machine.high is not None:
         small = line(
@@ -165,7 +179,7 @@ def _call(t: Teller) -> Section:
     made: list[Sentence] = []
     if is_called(week) and call is not None:
         made += [*_beside_machine(t, call), *_beside_deals(t, call), *_to_win(t, call), *_callers(t)]
-    elif week.days_left > 0:
+    elif week.days_left > 0 and has_forecast(week):
         made += _beside_machine(t, None)
     return Section("call", "The call" if is_called(week) else "The number", tuple(made))
 
@@ -244,7 +258,11 @@ def _moved(t: Teller) -> Section:
         text = "Open pipeline " + ("grew" if net > 0 else "shrank") + " by {net} to {end}."
         opening.append(line("net", text, net=t.money("flow.moved", net, "waterfall"), end=t.money("flow.end", flow["end"], "waterfall")))
     into = [t.money(f"flow.{name}", flow[name], "waterfall") for name in INTO if t.tells(flow.get(name))]
-    out = [t.money(f"flow.{name}", flow[name], "waterfall") for name in OUT if t.tells(flow.get(name))]
+    out = [
+        t.money(f"flow.{name}", flow[name], "waterfall")
+        for name in OUT
+        if t.tells(flow.get(name)) and not (name == "won" and _won_on_top(t))
+    ]
     words = {f"flow.{name}": word for name, word in (*INTO.items(), *OUT.items())}
 
     def told(figures: list[Figure]) -> list[Part]:
@@ -286,7 +304,11 @@ def _move(t: Teller, move: Move) -> Sentence:
     text = {
         "new": "{deal}: new, {amount}",
         "transferred_in": "{deal}: {amount} came from another team",
-        "pulled_in": "{deal}: {amount} pulled in from {a} to {b}" if dated else "{deal}: {amount} put back into the forecast",
+        "pulled_in": "{deal}: {amount} pulled in from {a} to {b}"
+        if dated
+        else "{deal}: {amount} put back into the forecast"
+        if move.close_before
+        else "{deal}: {amount} dated into the period",
         "reopened": "{deal}: {amount} reopened",
         "increased": "{deal}: grew by {amount}",
         "decreased": "{deal}: cut by {amount}",
