@@ -6,7 +6,7 @@ Amounts are minor units; shares are fractions. Errors are said − came: below 0
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -333,20 +333,15 @@ class Lateness:
         return self.late / self.weeks if self.weeks else 0.0
 
 
-def lateness(calls: Iterable[Call], deadlines: Sequence[datetime]) -> list[Lateness]:
-    """Each seat's late weeks: a week runs to three and a half days after its deadline; its first call counts. Weeks without one are not counted."""
-    half = timedelta(hours=84)
-    first: dict[tuple[str, int], datetime] = {}
-    ordered = sorted(deadlines)
+def lateness(calls: Iterable[Call], due: Callable[[datetime], datetime]) -> list[Lateness]:
+    """Each seat's late weeks: of the week that a call belongs to, by its deadline, the first call counts. Weeks without one are not counted."""
+    first: dict[tuple[str, datetime], datetime] = {}
     for call in calls:
-        for number, deadline in enumerate(ordered):
-            if deadline - half < call.at <= deadline + half:
-                key = (call.seat, number)
-                first[key] = min(first.get(key, call.at), call.at)
-                break
+        key = (call.seat, due(call.at))
+        first[key] = min(first.get(key, call.at), call.at)
     made: dict[str, list[int]] = {}
-    for (seat, number), at in sorted(first.items()):
+    for (seat, deadline), at in sorted(first.items()):
         into = made.setdefault(seat, [0, 0])
-        into[0] += at > ordered[number]
+        into[0] += at > deadline
         into[1] += 1
     return [Lateness(seat, late, weeks) for seat, (late, weeks) in sorted(made.items())]
