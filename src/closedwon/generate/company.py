@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from closedwon.generate import orders, plans, planted, splits, tables, truth
+from closedwon.generate import names, orders, plans, planted, splits, tables, truth
 from closedwon.generate.arrow import Writer
-from closedwon.generate.chain import Book, Columns, Market, build
+from closedwon.generate.chain import EXPANSION, Book, Columns, Market, build
 from closedwon.generate.history import live
 from closedwon.generate.settings import Settings
 from closedwon.generate.staff import Staff
-from closedwon.generate.timeline import Array
+from closedwon.generate.timeline import DAY, Array
 from closedwon.generate.world import World
 
 BATCH = 40_000
@@ -22,12 +22,17 @@ BATCH = 40_000
 
 @dataclass
 class Totals:
-    """Won value in USD by stint and quarter: until today, and in truth."""
+    """Won value in USD by stint and quarter: until today, in truth, and what leaders call: in truth, new business alone, as it is shared.
+
+    And new business that was accepted as pipeline, by source, pool and quarter.
+    """
 
     world: World
     staff: Staff
     until_today: Array = field(init=False)
     in_truth: Array = field(init=False)
+    called: Array = field(init=False)
+    created: Array = field(init=False)
     accounts: int = 0
     deals: int = 0
     contracts: int = 0
@@ -36,15 +41,35 @@ class Totals:
         self.quarters = np.arange(self.world.first_quarter, self.world.quarter + 5)
         self.until_today = np.zeros((len(self.staff.stint_seat), len(self.quarters)))
         self.in_truth = np.zeros_like(self.until_today)
+        self.called = np.zeros_like(self.until_today)
+        self.created = np.zeros((len(names.SOURCES), len(self.world.regions) * len(self.world.segments), len(self.quarters)))
 
-    def add(self, deals: Columns, now: Columns) -> None:
-        """Count a batch."""
+    def add(self, deals: Columns, now: Columns, shared: tuple[Array, Array, Array]) -> None:
+        """Count a batch; `shared` is which deals are shared, with which stint, and its share."""
         quarter = self.world.fiscal.quarter(deals["T"]) - self.world.first_quarter
         value = self.world.usd(now["final_net"], now["final_currency"], quarter + self.world.first_quarter)
         fits = (quarter >= 0) & (quarter < len(self.quarters)) & deals["won"] & (now["deleted"] > self.world.horizon)
         np.add.at(self.in_truth, (now["stint"][fits], quarter[fits]), value[fits])
+        new = fits & (deals["kind"] <= EXPANSION)
+        np.add.at(self.called, (now["stint"][new], quarter[new]), value[new])
+        which, helper, share = shared
+        kept = new[which]
+        part = value[which[kept]] * share[kept] / 1_000_000
+        np.add.at(self.called, (now["stint"][which[kept]], quarter[which[kept]]), -part)
+        np.add.at(self.called, (helper[kept], quarter[which[kept]]), part)
+        self._accept(deals, now)
         fits &= now["won"]
         np.add.at(self.until_today, (now["stint"][fits], quarter[fits]), value[fits])
+
+    def _accept(self, deals: Columns, now: Columns) -> None:
+        kept = np.flatnonzero(
+            (deals["accepted"] < self.world.horizon) & (deals["kind"] <= EXPANSION) & (now["deleted"] > self.world.horizon)
+        )
+        quarter = self.world.fiscal.quarter(deals["accepted"][kept] // DAY)
+        value = self.world.usd(now["net_arr"][kept], now["currency"][kept], quarter)
+        inside = quarter >= self.world.first_quarter
+        kept, quarter = kept[inside], quarter[inside] - self.world.first_quarter
+        np.add.at(self.created, (deals["source"][kept], deals["pool"][kept], quarter), value[inside])
 
 
 def generate(settings: Settings, out: Path, progress: object = None) -> dict[str, int]:
@@ -100,9 +125,9 @@ def _write_batch(world: World, staff: Staff, writer: Writer, totals: Totals, boo
     lives = live(world, staff, world.rng(5, number), deals)
     batch = tables.Batch(world, staff, world.rng(6, number), book, lives, totals.accounts, totals.deals, totals.contracts, minor)
     tables.write(batch, writer)
-    splits.write(batch, writer)
+    shared = splits.write(batch, writer)
     orders.write(batch, writer)
-    totals.add(deals, lives.now)
+    totals.add(deals, lives.now, shared)
     totals.accounts += len(book.accounts["pool"])
     totals.deals += len(deals["T"])
     totals.contracts += len(book.contracts["start"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Protocol
 
 import numpy as np
 
 from closedwon.generate import names, truth
 from closedwon.generate.arrow import Writer
-from closedwon.generate.staff import OPEN, Staff, leaders_of
+from closedwon.generate.staff import OPEN, Staff, leaders_of, reorg_day
 from closedwon.generate.tables import N_PARTNERS, campaign_rows
 from closedwon.generate.timeline import DAY, HOUR, Array, as_date
 from closedwon.generate.world import World
@@ -24,6 +25,8 @@ class Sums(Protocol):
     quarters: Array
     until_today: Array
     in_truth: Array
+    called: Array
+    created: Array
 
 
 def write(world: World, staff: Staff, totals: Sums, out: Writer) -> None:
@@ -38,7 +41,7 @@ def write(world: World, staff: Staff, totals: Sums, out: Writer) -> None:
     _partners(world, staff, out)
     quota = seat_quotas(world, staff, totals)
     out.add_rows("quotas", _quota_rows(world, staff, totals, quota))
-    out.add_rows("targets", _targets(world, staff, totals))
+    out.add_rows("targets", [*_targets(world, staff, totals), *_pipeline_targets(world, totals)])
     out.add_rows("exchange_rates", _rates(world))
     out.add_rows("forecast_calls", _calls(world, staff, totals))
     out.add_rows("period_locks", _locks(world, staff))
@@ -118,9 +121,9 @@ def _roll_up(world: World, staff: Staff, totals: Sums, table: Array) -> None:
 _CACHE: dict[tuple[int, bool], dict[int, list[int]]] = {}
 
 
-def _children(world: World, staff: Staff, quarter: int) -> dict[int, list[int]]:
-    """Seats below each seat, as the tree stood in the quarter."""
-    before = quarter < world.quarter
+def _children(world: World, staff: Staff, quarter: int, moved: bool | None = None) -> dict[int, list[int]]:
+    """Seats below each seat, as the tree stood in the quarter; `moved` says whether the re-org has been."""
+    before = quarter < world.quarter if moved is None else not moved
     key = (id(staff), before)
     if key not in _CACHE:
         _CACHE.clear()
@@ -232,6 +235,32 @@ def _targets(world: World, staff: Staff, totals: Sums) -> list[Row]:
     return rows
 
 
+def _pipeline_targets(world: World, totals: Sums) -> list[Row]:
+    """What pipeline is to be created by quarter: a tenth more than the mean of the four quarters before, by source, segment and region."""
+    done, pools = world.quarter - world.first_quarter, len(world.segments)
+    grid = totals.created.reshape(len(names.SOURCES), len(world.regions), pools, -1)
+    groups = [("source", names.SOURCES, grid.sum(axis=(1, 2))), ("region", world.regions, grid.sum(axis=(0, 2)))]
+    groups.append(("segment", world.segments, grid.sum(axis=(0, 1))))
+    rows = []
+    for index in range(max(4, done - CALL_QUARTERS), done + 3):
+        start, end = (as_date(day) for day in world.fiscal.start(np.array([world.first_quarter + index, world.first_quarter + index + 1])))
+        seen = min(index, done)
+        for kind, scopes, values in groups:
+            base = values[:, seen - 4 : seen].mean(axis=1) * 1.1
+            amounts = {name: int(round(part, -4)) * 100 for name, part in zip(scopes, base, strict=True)}
+            if kind == "source":
+                rows.append(_pipeline_target("company", "company", start, end, sum(amounts.values()), world))
+            rows += [_pipeline_target(kind, name, start, end, amount, world) for name, amount in amounts.items()]
+    return rows
+
+
+def _pipeline_target(kind: str, scope: str, start: date, end: date, amount: int, world: World) -> Row:
+    return {
+        "plan": "operating", "version": 1, "measure": "pipeline_created", "scope_kind": kind, "scope_id": scope, "period_start": start,
+        "period_end": end, "amount_minor": amount, "currency": world.settings.currency,
+    }  # fmt: skip
+
+
 def _rates(world: World) -> list[Row]:
     rows = []
     rng = world.rng(8)
@@ -256,11 +285,11 @@ def _rates(world: World) -> list[Row]:
     return rows
 
 
-def seat_sums(world: World, staff: Staff, values: Array, quarter: int) -> dict[int, float]:
+def seat_sums(world: World, staff: Staff, values: Array, quarter: int, moved: bool | None = None) -> dict[int, float]:
     """USD of a quarter by leader seat, its whole sub-tree together."""
     index = quarter - world.first_quarter
     own = np.bincount(staff.stint_seat, values[:, index], len(staff.seats))
-    below = _children(world, staff, quarter)
+    below = _children(world, staff, quarter, moved)
 
     def total(seat: int) -> float:
         return float(own[seat]) + sum(total(child) for child in below.get(seat, ()))
@@ -272,16 +301,16 @@ def _calls(world: World, staff: Staff, totals: Sums) -> list[Row]:
     """The weekly calls of every leader in the last quarters, with their habits."""
     rng, people, special = world.rng(9), world.settings.people, staff.special
     bias = {special.get("sandbagger seat"): -people.sandbag, special.get("optimist seat"): people.optimism}
-    ops, rows = staff.id("sales ops"), []
+    ops, rows, changed = staff.id("sales ops"), [], reorg_day(world)
     for quarter in range(world.quarter - CALL_QUARTERS + 1, world.quarter + 1):
-        finals = seat_sums(world, staff, totals.in_truth, quarter)
+        sums = {moved: seat_sums(world, staff, totals.called, quarter, moved) for moved in (False, True)}
         start, end = (int(day) for day in world.fiscal.start(np.array([quarter, quarter + 1])))
         running = 1.15 if quarter == world.quarter else 1.0
         missed = 0.16 if world.fiscal.label(quarter) == world.settings.shape.missed_quarter else 0.0
-        start_error = {seat: float(rng.normal(missed, 0.08)) for seat in finals}
+        start_error = {seat: float(rng.normal(missed, 0.08)) for seat in sums[False]}
         mondays = [day for day in range(start, min(end, world.today)) if (day + 3) % 7 == 0]
         for week, monday in enumerate(mondays):
-            for seat, final in finals.items():
+            for seat, final in sums[monday >= changed].items():
                 late = seat == special.get("late seat")
                 at = (monday + (2 if late else 0)) * DAY + (22 if late else 17) * HOUR + int(rng.integers(0, 5400)) * 1_000_000
                 if at >= world.horizon:

@@ -11,15 +11,19 @@ from closedwon.generate.tables import Batch
 from closedwon.generate.timeline import DAY, NEVER, Array
 
 
-def write(batch: Batch, out: Writer) -> None:
-    """Revenue splits that follow the owner and change in mid-life, and overlays of sales engineers."""
+def write(batch: Batch, out: Writer) -> tuple[Array, Array, Array]:
+    """Revenue splits that follow the owner and change in mid-life, and overlays of sales engineers.
+
+    Returns which deals are shared, with which stint, and that one's share at last in parts per million.
+    """
     deals, now, rng, world, staff = batch.book.deals, batch.lives.now, batch.rng, batch.world, batch.staff
     n = len(deals["T"])
     owner = batch.lives.paths["owner_id"]
     pools = len(world.regions) * len(world.segments)
     chance = np.where(deals["kind"] <= EXPANSION, world.settings.shape.split_share * 1.35, 0)
     far = np.where(rng.random(n) < 0.3, rng.integers(0, pools, n), deals["pool"])
-    partner = staff.stint_user[staff.draw(far, deals["C"].astype(np.int64), rng.random(n))]
+    helper = staff.draw(far, deals["C"].astype(np.int64), rng.random(n))
+    partner = staff.stint_user[helper]
     before, after = staff.stint_user[owner.values[:, 0]], staff.stint_user[owner.values[:, 1]]
     has = np.flatnonzero((rng.random(n) < chance) & (partner != before) & (partner != after))
     share = rng.choice([600_000, 500_000, 700_000, 800_000], len(has), p=[0.5, 0.25, 0.15, 0.10])
@@ -48,6 +52,7 @@ def write(batch: Batch, out: Writer) -> None:
         "opportunity_id": batch.opportunities(helped), "user_id": pick(batch.users, engineer), "since": start,
         "role": pick(pa.array(["Sales Engineer"]), np.zeros(len(helped), dtype=np.int64)), "is_primary": none,
     })  # fmt: skip
+    return has, helper[has], 1_000_000 - later
 
 
 def _split_rows(

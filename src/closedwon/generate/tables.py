@@ -216,6 +216,7 @@ def _deals(batch: Batch, out: Writer) -> None:
     deals["booked"] = booked
     stage_at = batch.lives.paths["stage"]
     accepted = np.where(stage_at.values[:, 0] >= 1, now["born"], stage_at.at[:, :3].min(axis=1))
+    deals["accepted"] = accepted
     use = rng.integers(0, 4, n)
     renamed = now["born"] // DAY >= world.date(72)
     uses = pa.array(["Cost reduction", "Growth", "Compliance", "Consolidation"])
