@@ -20,7 +20,15 @@ Form = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
-    from closedwon.forecast import commands_pace, commands_projection, commands_renewals, commands_scenarios, commands_summary
+    from closedwon.forecast import (
+        commands_calls,
+        commands_closing,
+        commands_pace,
+        commands_projection,
+        commands_renewals,
+        commands_scenarios,
+        commands_summary,
+    )
 
     forecast = typer.Typer(help="The weekly forecast.", no_args_is_help=True)
     forecast.command("show")(show)
@@ -31,8 +39,10 @@ def register(app: typer.Typer) -> None:
     commands_projection.register(forecast)
     commands_pace.register(forecast)
     commands_renewals.register(forecast)
+    commands_closing.register(forecast)
     commands_scenarios.register(forecast)
     commands_summary.register(forecast)
+    commands_calls.register(forecast)
     app.add_typer(forecast, name="forecast")
     pipeline = typer.Typer(help="What moved the pipeline.", no_args_is_help=True)
     pipeline.command("waterfall")(waterfall)
