@@ -29,7 +29,8 @@ from closedwon.people.acting import web_actor
 from closedwon.ui.tables import Col, DataTable, Query, Rows
 from closedwon.workspace import current
 
-HIDDEN = ("opportunity_id", "account_id")
+HIDDEN = ("opportunity_id", "account_id", "order_type", "segment", "region")
+"""What the form does not ask for: the facts know it."""
 BLANK_LINES = 2
 
 
@@ -121,7 +122,7 @@ def _inputs(united: United, content: Mapping[str, Any], needed: tuple[str, ...])
             "needed": name in needed, "hint": "such as 12.5%" if kind.kind == "percent" else content.get("currency", "") if kind.kind == "money" else "",
             "checked": value in (True, "true", "yes"),
         }  # fmt: skip
-        (long if kind.kind == "text" and name not in ("order_type", "segment", "region", "bill_to", "competitor") else short).append(one)
+        (long if kind.kind == "text" and name != "bill_to" else short).append(one)
     return {"short": short, "long": sorted(long, key=lambda one: not one["needed"]), "grids": grids}
 
 
@@ -201,7 +202,8 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
             failed = error
     told = actions.preview(found, content, by=by)
     context = {
-        "promises": promises(content), "found": found, "content": content, "inputs": _inputs(united, content, told.missing), "told": told, "failed": failed, "deal": found.opportunity_id,
+        "promises": promises(content), "known": [content.get("fields", {}).get(name) for name in ("order_type", "segment", "region") if content.get("fields", {}).get(name)],
+        "found": found, "content": content, "inputs": _inputs(united, content, told.missing), "told": told, "failed": failed, "deal": found.opportunity_id,
         "seen": found.digest, "labels": united.labels, "missing": [united.labels.get(name, name) for name in told.missing],
     }  # fmt: skip
     return render(request, "deals/edit.html", context, status=failed.status if failed else 200)

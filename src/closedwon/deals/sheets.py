@@ -69,15 +69,15 @@ def _price(request: Request, opportunity_id: str) -> Sheet | None:
     margin = _margin(opportunity_id)
     if margin is not None:
         rows.append(margin)
-    return Sheet("From list to net", rows, main=True) if rows else None
+    return Sheet("From list to net" if len(rows) > 1 else "Margin", rows, main=True) if rows else None
 
 
 def _margin(opportunity_id: str) -> Row | None:
-    row = next(iter(one_of("opportunities", "id", opportunity_id, "margin_minor, tcv_minor, amount_minor, currency")), None)
+    row = next(iter(one_of("opportunities", "id", opportunity_id, "margin_minor, amount_minor, currency")), None)
     if row is None or row["margin_minor"] is None:
         return None
-    whole = row["tcv_minor"] or row["amount_minor"]
-    share = f"{_share(Decimal(row['margin_minor']) / Decimal(whole))} of the deal as it stands in the pipeline" if whole else ""
+    whole = row["amount_minor"]
+    share = f"{_share(Decimal(row['margin_minor']) / Decimal(whole))} of its amount in the pipeline" if whole else ""
     tone = "bad" if row["margin_minor"] < 0 else ""
     return Row("Margin", _money(to_major(row["margin_minor"], row["currency"]), row["currency"]), share, tone)
 

@@ -17,7 +17,7 @@ from closedwon.workspace import current
 MEMBERS = ("kind", "currency", "owner", "region", "earners", "amount")
 """What of a request is always what the facts say, whatever a draft says."""
 FIELDS = ("opportunity_id", "account_id", "order_type", "segment", "region", "renewal_base", "last_discount", "account")
-"""Fields of which the same is true."""
+"""Fields of which the same is true, where the facts know them."""
 
 
 WON = """

@@ -43,16 +43,16 @@ def _text(value: Any) -> str | None:
     return None if value in (None, "", False) else str(value.normalize() if hasattr(value, "normalize") else value)
 
 
-def checked_terms(found: DealRequest) -> str:
-    """The terms that the booking check looks at; empty where none has begun."""
-    return str(found.order.current.content.get("fields", {}).get("approved_terms", "")) if found.order else ""
-
-
 def is_apart(found: DealRequest) -> bool:
     """Whether a signed deal was changed since: its terms are others than the booking check looks at, or its approval does not stand."""
     if found.order is None or found.approval is None:
         return False
-    return found.approval.state != "approved" or checked_terms(found) != terms_of(found.approval)
+    checked = found.order.current.content.get("fields", {})
+    if found.approval.state != "approved":
+        return True
+    if "approved_terms" not in checked:
+        return bool(checked.get("approved_hash") != found.approval.content_hash)
+    return bool(checked["approved_terms"] != terms_of(found.approval))
 
 
 def may_sign(found: DealRequest) -> bool:

@@ -185,8 +185,7 @@ def _as_known(found: DealRequest, *, by: Actor) -> dict[str, Any]:
     """A draft as it is submitted: in the name of who submits it, and true to the facts where they speak."""
     known = prefill(found.opportunity_id, by=by)
     told = {name: value for name, value in found.content.items() if name in ("title", "fields", "lines", "adhoc")}
-    fields = {name: value for name, value in told.get("fields", {}).items() if name not in FIELDS}
-    fields |= {name: known["fields"][name] for name in FIELDS if name in known["fields"]}
+    fields = {**told.get("fields", {}), **{name: known["fields"][name] for name in FIELDS if name in known["fields"]}}
     return {**told, **{name: known[name] for name in MEMBERS}, "submitter": person_of(by) or found.person_id, "fields": fields}
 
 
