@@ -8,21 +8,22 @@ from typing import Any, Protocol
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.db import transaction
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from closedwon.audit.canonical import canonical, clean, digest, instant, sha
 from closedwon.audit.models import Entry, Head, PersonalData, PersonKey
+from closedwon.audit.reading import READERS, Seen, Trail, sight
 from closedwon.audit.verify import Verdict, keep_anchor, verify
 from closedwon.base.errors import Invalid, NotFound
 from closedwon.workspace import current
 
 __all__ = [
-    "KEEPERS", "READERS", "Asker", "Verdict", "check", "digest_of", "entries", "erase", "find", "personal_of", "record", "verbs", "verify",
+    "KEEPERS", "READERS", "VERIFIERS", "Asker", "Verdict", "check", "digest_of", "entries", "erase", "find", "last_check", "personal_of", "record",
+    "verbs", "verify",
 ]  # fmt: skip
 
-READERS = ("admin", "auditor")
-"""Roles that may read the trail."""
+VERIFIERS = ("admin", "auditor")
+"""Roles that may verify the trail."""
 KEEPERS = ("admin",)
 """Roles that may erase a person from it."""
 
@@ -37,6 +38,18 @@ class Asker(Protocol):
     @property
     def channel(self) -> str:
         """The door: web, api, cli or job."""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles in force."""
+
+    @property
+    def grants(self) -> frozenset[str]:
+        """The rights that no role carries."""
+
+    @property
+    def region(self) -> str:
+        """The region that sales ops are limited to."""
 
     def need(self, *roles: str, to: str) -> None:
         """Raise Refused unless the asker has one of these roles."""
@@ -92,7 +105,7 @@ def _seal(person: str, text: str) -> str:
     return Fernet(key.key.encode()).encrypt(text.encode()).decode()
 
 
-def personal_of(entry: Entry) -> dict[str, Any] | None:
+def personal_of(entry: Entry | Seen) -> dict[str, Any] | None:
     """What the entry says about its person, None where there is nothing or the person was erased."""
     found = PersonalData.objects.filter(sequence=entry.sequence).first()
     key = PersonKey.objects.filter(person=entry.person).first()
@@ -120,42 +133,40 @@ def erase(person: str, *, by: Asker | str, reason: str) -> int:
 
 def entries(
     *, by: Asker, verb: str = "", actor: str = "", subject: str = "", text: str = "", since: date | None = None, until: date | None = None
-) -> QuerySet[Entry]:
-    """The trail, newest first, narrowed; days are the company's, `until` is the last one meant."""
+) -> Trail:
+    """The trail as the asker may read it, newest first, narrowed; days are the company's, `until` is the last one meant."""
     by.need(*READERS, to="read the audit trail")
-    rows = Entry.objects.all()
-    if verb:
-        rows = rows.filter(verb__startswith=verb)
-    if actor:
-        rows = rows.filter(actor__icontains=actor)
-    if subject:
-        rows = rows.filter(subject__icontains=subject)
-    if text:
-        rows = rows.filter(Q(detail__icontains=text) | Q(subject__icontains=text) | Q(actor__icontains=text) | Q(verb__icontains=text))
-    zone = current().zone
+    zone, days = current().zone, {}
     if since:
-        rows = rows.filter(at__gte=datetime.combine(since, time(0), zone))
+        days["at__gte"] = datetime.combine(since, time(0), zone)
     if until:
-        rows = rows.filter(at__lt=datetime.combine(until + timedelta(days=1), time(0), zone))
-    return rows
+        days["at__lt"] = datetime.combine(until + timedelta(days=1), time(0), zone)
+    return Trail(Entry.objects.all(), sight(by)).narrow(verb=verb, actor=actor, subject=subject, text=text, **days)
 
 
-def find(sequence: int, *, by: Asker) -> Entry:
-    """One entry. Raises NotFound."""
-    found = entries(by=by).filter(sequence=sequence).first()
+def find(sequence: int, *, by: Asker) -> tuple[Seen, bool]:
+    """One entry as the asker may read it, and whether its hash fits. Raises NotFound."""
+    by.need(*READERS, to="read the audit trail")
+    found = Entry.objects.filter(sequence=sequence).first()
     if found is None:
         raise NotFound(f"There is no entry {sequence}.")
-    return found
+    return sight(by).seen(found), digest_of(found) == found.digest
 
 
 def verbs(*, by: Asker) -> list[str]:
     """The verbs that the trail holds, for the filter."""
-    return sorted(set(entries(by=by).order_by().values_list("verb", flat=True).distinct()))
+    return entries(by=by).verbs()
+
+
+def last_check(*, by: Asker) -> Entry | None:
+    """The newest verification, which every reader of the trail may know of."""
+    by.need(*READERS, to="read the audit trail")
+    return Entry.objects.filter(verb="audit.verified").first()
 
 
 def check(*, by: Asker, heard: Any = None, anchor: Any = None) -> Verdict:
     """Verify the chain for somebody, keep an anchor of its end where it holds, and record that it was done."""
-    by.need(*READERS, to="verify the audit trail")
+    by.need(*VERIFIERS, to="verify the audit trail")
     verdict = verify(anchor=anchor, heard=heard)
     keep_anchor(verdict)
     detail = {"holds": verdict.holds, "entries": verdict.entries, "last": verdict.last, "digest": verdict.digest}

@@ -60,21 +60,27 @@ def export_command(
 
     typer.echo(f"{export(out, by=cli_actor())} entries written to {out}")
     if out.suffix not in {".csv", ".zip"}:
-        typer.echo(f"How to verify them: {out.name}.verify.txt and verify.py beside it.")
+        typer.echo(f"How to verify them: {out.name}.verify.txt.")
 
 
 @audit.command("show")
 def show_command(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 20,
     verb: Annotated[str, typer.Option(help="Only entries of this verb, as in facts.imported.")] = "",
+    actor: Annotated[str, typer.Option(help="Only entries of whoever has this in the name.")] = "",
+    subject: Annotated[str, typer.Option(help="Only entries about what has this in its name, as in policy:forecast.")] = "",
+    text: Annotated[str, typer.Option(help="Only entries with this text in what you may read of them.")] = "",
+    detail: Annotated[bool, typer.Option("--detail", help="The detail under each entry, as JSON.")] = False,
 ) -> None:
     """The newest entries."""
     _start()
     from closedwon.audit.actions import entries
     from closedwon.people.acting import cli_actor
 
-    for entry in entries(by=cli_actor(), verb=verb)[:limit]:
+    for entry in entries(by=cli_actor(), verb=verb, actor=actor, subject=subject, text=text)[:limit]:
         typer.echo(f"{entry.sequence:>8}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.actor:<32}  {entry.verb:<24}  {entry.subject}")
+        if detail:
+            typer.echo(f"          {entry.hidden or entry.detail}")
 
 
 @audit.command("erase")

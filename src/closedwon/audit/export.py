@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from closedwon.audit.actions import READERS, Asker, record
+from closedwon.audit.actions import Asker, record
 from closedwon.audit.canonical import canonical, instant
 from closedwon.audit.models import Entry, Head
+from closedwon.audit.reading import READERS, WHOLE, Seen, Sight, Trail, sight
 
 MEMBERS = ("sequence", "at", "actor", "channel", "verb", "subject", "detail", "person", "sealed", "previous", "digest")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -35,6 +36,14 @@ person destroys the key of that text, and the trail still verifies.
 
 Keep the last digest somewhere else. `closedwon audit verify --anchor FILE` compares a later trail with a file that holds
 {{"sequence": {sequence}, "digest": "{digest}"}}
+"""
+
+HOW_HIDDEN = """This copy hides the details of {} entries
+=====================================================
+
+It holds every entry with who did what, when and to which thing. Details of what its reader may not see are left out, and with them the
+hashes, from which a detail could be guessed; so this copy cannot be verified by itself. An auditor reads everything and takes out a copy
+that can: closedwon --as AUDITOR audit export. Whether the trail holds is told by: closedwon audit verify.
 """
 
 SCRIPT = """import hashlib
@@ -59,22 +68,35 @@ print(f"{count} entries hold; the last digest is {previous}")
 """
 
 
-def members(entry: Entry) -> dict[str, Any]:
-    """Every field that the hash covers, and the hash."""
-    return {**{name: getattr(entry, name) for name in MEMBERS}, "at": instant(entry.at)}
+def members(entry: Seen, view: Sight) -> dict[str, Any]:
+    """Every field that the hash covers, and the hash; in a copy that hides something, also why a detail is not there."""
+    made = {**{name: getattr(entry, name) for name in MEMBERS}, "at": instant(entry.at)}
+    return made if view.everything else made | {"hidden": entry.hidden}
 
 
-def lines(rows: Any = None) -> Iterator[str]:
+def exported(by: Asker | str, subject: str, detail: dict[str, Any] | None = None) -> tuple[Entry, Trail]:
+    """Record an export, and give the record and the trail up to it: whole where nothing in it is hidden from the asker, else as they may read it."""
+    if not isinstance(by, str):
+        by.need(*READERS, to="export the audit trail")
+    name, channel = (by, "") if isinstance(by, str) else (by.name, by.channel)
+    made = record(by=name, channel=channel, verb="audit.exported", subject=subject, detail=detail)
+    rows = Entry.objects.filter(sequence__lte=made.sequence)
+    found = Trail(rows, WHOLE if isinstance(by, str) else sight(by))
+    return made, (found if found.hidden() else Trail(rows, WHOLE))
+
+
+def lines(rows: Trail | None = None) -> Iterator[str]:
     """The trail as JSON lines, oldest first."""
-    for entry in (Entry.objects.all() if rows is None else rows).order_by("sequence").iterator(chunk_size=5000):
-        yield canonical(members(entry))
+    found = (Trail(Entry.objects.all(), WHOLE) if rows is None else rows).oldest_first()
+    for entry in found:
+        yield canonical(members(entry, found.sight))
 
 
-def csv_lines(rows: Any) -> Iterator[str]:
-    """Chosen entries as CSV, newest first; cells that a spreadsheet would take for a formula are made text."""
-    yield _row(MEMBERS)
-    for entry in rows.iterator(chunk_size=5000):
-        yield _row([_neutral(value) for value in members(entry).values()])
+def csv_lines(rows: Trail) -> Iterator[str]:
+    """Chosen entries as CSV; cells that a spreadsheet would take for a formula are made text."""
+    yield _row((*MEMBERS, "hidden") if not rows.sight.everything else MEMBERS)
+    for entry in rows:
+        yield _row([_neutral(value) for value in members(entry, rows.sight).values()])
 
 
 def _row(values: Any) -> str:
@@ -89,25 +111,26 @@ def _neutral(value: Any) -> Any:
 
 def export(out: Path, *, by: Asker | str, heard: Callable[[int, int], None] | None = None) -> int:
     """Write the whole trail into a file: .jsonl, .csv, or .zip with instructions and a script. The export is itself the last entry."""
-    if not isinstance(by, str):
-        by.need(*READERS, to="export the audit trail")
-    name, channel = (by, "") if isinstance(by, str) else (by.name, by.channel)
-    made = record(by=name, channel=channel, verb="audit.exported", subject=f"file:{out.name}", detail={"at": datetime.now(UTC)})
-    rows = Entry.objects.filter(sequence__lte=made.sequence)
+    made, rows = exported(by, f"file:{out.name}", {"at": datetime.now(UTC)})
+    total, digest = made.sequence, made.digest
+    how, script = (HOW.format(sequence=total, digest=digest), SCRIPT) if rows.sight.everything else (HOW_HIDDEN.format(rows.hidden()), "")
+    texts = csv_lines(rows.oldest_first()) if out.suffix == ".csv" else (line + "\n" for line in lines(rows))
     if out.suffix == ".zip":
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             with archive.open("trail.jsonl", "w", force_zip64=True) as inner, io.TextIOWrapper(inner, encoding="utf-8") as handle:
-                count = _write(handle, (line + "\n" for line in lines(rows)), made.sequence, heard)
-            archive.writestr("VERIFY.txt", HOW.format(sequence=made.sequence, digest=made.digest))
-            archive.writestr("verify.py", SCRIPT)
-            archive.writestr("anchor.jsonl", json.dumps({"sequence": made.sequence, "digest": made.digest}) + "\n")
+                count = _write(handle, texts, total, heard)
+            archive.writestr("VERIFY.txt", how)
+            if script:
+                archive.writestr("verify.py", script)
+                archive.writestr("anchor.jsonl", json.dumps({"sequence": total, "digest": digest}) + "\n")
         return count
     with out.open("w", encoding="utf-8", newline="") as handle:
-        if out.suffix == ".csv":
-            return _write(handle, csv_lines(rows.order_by("sequence")), made.sequence, heard) - 1
-        count = _write(handle, (line + "\n" for line in lines(rows)), made.sequence, heard)
-    out.with_name(out.name + ".verify.txt").write_text(HOW.format(sequence=made.sequence, digest=made.digest), encoding="utf-8")
-    out.with_name("verify.py").write_text(SCRIPT, encoding="utf-8")
+        count = _write(handle, texts, total, heard)
+    if out.suffix == ".csv":
+        return count - 1
+    out.with_name(out.name + ".verify.txt").write_text(how, encoding="utf-8")
+    if script:
+        out.with_name("verify.py").write_text(script, encoding="utf-8")
     return count
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import time
 from typing import Any
 
-from closedwon.audit.actions import READERS, check
+from closedwon.audit.actions import VERIFIERS, check
 from closedwon.jobs.registry import Every, job
 
 
-@job("audit.verify", title="Verify the audit trail", roles=READERS, schedule=Every(at=time(2, 30)))
+@job("audit.verify", title="Verify the audit trail", roles=VERIFIERS, schedule=Every(at=time(2, 30)))
 def verify_job(running: Any) -> dict[str, Any]:
     """Read the whole chain; a chain that does not hold is a failed job that names the entries."""
     from closedwon.base.errors import Invalid, Problem

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from closedwon.audit import actions
 from closedwon.audit.export import csv_lines, end, export
-from closedwon.audit.models import Entry
+from closedwon.audit.reading import Seen, Trail
 from closedwon.base.errors import ClosedwonError, Invalid
 from closedwon.people.acting import web_actor
 from closedwon.ui.tables import Col, DataTable, Query, Rows
@@ -39,7 +39,7 @@ def _day(text: str) -> date | None:
         raise Invalid(f"{text!r} is not a day.", mend="Write it as 2026-02-01.") from error
 
 
-def narrowed(request: HttpRequest, by: Any) -> Any:
+def narrowed(request: HttpRequest, by: Any) -> Trail:
     """The entries that the address asks for."""
     given = request.GET
     words = {name: given.get(name, "").strip()[:200] for name in ("actor", "subject")}
@@ -65,21 +65,14 @@ def trail(request: HttpRequest) -> HttpResponse:
     base = narrowed(request, by)
 
     def ask(query: Query) -> Rows:
-        from django.db.models import Q
-
-        found = base
-        if verbs := query.filters.get("verb"):
-            found = found.filter(verb__in=verbs)
-        if query.search:
-            words = query.search
-            found = found.filter(
-                Q(detail__icontains=words) | Q(subject__icontains=words) | Q(actor__icontains=words) | Q(verb__icontains=words)
-            )
-        found = found.order_by("sequence" if query.sort == "sequence" and not query.descending else "-sequence")
+        verbs: dict[str, Any] = {"verb__in": query.filters["verb"]} if query.filters.get("verb") else {}
+        found = base.narrow(text=query.search, **verbs)
+        if query.sort == "sequence" and not query.descending:
+            found = found.oldest_first()
         rows = [
             {
                 "sequence": e.sequence, "at": e.at, "actor": e.actor, "channel": e.channel, "verb": e.verb, "subject": e.subject,
-                "words": in_short(e.detail),
+                "words": e.hidden or in_short(e.detail),
             }
             for e in found[query.offset : query.offset + query.limit]
         ]  # fmt: skip
@@ -93,12 +86,16 @@ def trail(request: HttpRequest) -> HttpResponse:
         return answer
     last, digest = end()
     given = {name: request.GET.get(name, "") for name in ("actor", "subject", "since", "until")}
-    checked = Entry.objects.filter(verb="audit.verified").first()
-    context = {"table": table, "last": last, "digest": digest, "given": given, "checked": checked, "verdict": _verdict(checked)}
+    checked = actions.last_check(by=by)
+    verifies = by.has(*actions.VERIFIERS)
+    context = {
+        "table": table, "last": last, "digest": digest if base.sight.everything else "", "given": given, "checked": checked, "verdict": _verdict(checked),
+        "verifies": verifies, "hides": not base.sight.everything,
+    }  # fmt: skip
     return render(request, "audit/trail.html", context)
 
 
-def _verdict(checked: Entry | None) -> dict[str, Any]:
+def _verdict(checked: Any) -> dict[str, Any]:
     try:
         return dict(json.loads(checked.detail)) if checked else {}
     except ValueError:
@@ -109,14 +106,17 @@ def _verdict(checked: Entry | None) -> dict[str, Any]:
 def entry(request: HttpRequest, sequence: int) -> HttpResponse:
     """One entry with everything that its hash covers."""
     by = web_actor(request)
-    found = actions.find(sequence, by=by)
-    try:
-        detail = json.dumps(json.loads(found.detail), indent=1, ensure_ascii=False)
-    except ValueError:
-        detail = found.detail
+    found, holds = actions.find(sequence, by=by)
     personal = actions.personal_of(found) if by.has("auditor") else None
-    context = {"entry": found, "detail": detail, "holds": actions.digest_of(found) == found.digest, "personal": personal}
+    context = {"entry": found, "detail": found.hidden or _at_length(found), "holds": holds, "personal": personal}
     return render(request, "audit/entry.html", context)
+
+
+def _at_length(found: Seen) -> str:
+    try:
+        return json.dumps(json.loads(found.detail), indent=1, ensure_ascii=False)
+    except ValueError:
+        return found.detail
 
 
 @require_POST

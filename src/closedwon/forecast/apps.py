@@ -19,7 +19,11 @@ class ForecastConfig(AppConfig):
     name = "closedwon.forecast"
     label = "forecast"
     default_auto_field = "django.db.models.BigAutoField"
-    audited: ClassVar[dict[str, str]] = {"call": "deal", "/forecast/": "deal", "/api/v1/forecast/": "deal"}
+    audited: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("call", "override", "period", "scenario", "seat", "summary"), "deal"),
+        "/forecast/": "deal",
+        "/api/v1/forecast/": "deal",
+    }
     nav: ClassVar[list[NavItem]] = [
         NavItem("Forecast", "Board", "forecast:board", SEES, 10, words="roll-up quota commit gap coverage"),
         NavItem("Forecast", "Waterfall", "forecast:waterfall", SEES, 20, words="pipeline moved pushed new flow"),

@@ -1,5 +1,7 @@
 """What Django needs to know of this part."""
 
+from typing import ClassVar
+
 from django.apps import AppConfig
 
 from closedwon.ui.nav import NavItem
@@ -11,4 +13,5 @@ class JobsConfig(AppConfig):
     name = "closedwon.jobs"
     label = "jobs"
     default_auto_field = "django.db.models.BigAutoField"
+    audited: ClassVar[dict[str, str]] = {"job": "system", "schedule": "system", "/admin/jobs/": "system", "/api/v1/jobs/": "system"}
     nav = [NavItem("Admin", "Jobs", "jobs:jobs", frozenset({"admin", "sales-ops", "auditor"}), 30, words="work progress schedule errors")]

@@ -1,5 +1,7 @@
 """What Django needs to know of this part."""
 
+from typing import ClassVar
+
 from django.apps import AppConfig
 
 from closedwon.ui.nav import NavItem
@@ -11,6 +13,7 @@ class PoliciesConfig(AppConfig):
     name = "closedwon.policies"
     label = "policies"
     default_auto_field = "django.db.models.BigAutoField"
+    audited: ClassVar[dict[str, str]] = {"policy": "policy", "/policies/": "policy", "/api/v1/policies/": "policy"}
     nav = [
         NavItem(
             "Policies", "Policies", "policies:policies", frozenset({"admin", "sales-ops", "executive", "auditor", "finance", "deal-desk"}), 10,

@@ -1,5 +1,7 @@
 """What Django needs to know of this part."""
 
+from typing import ClassVar
+
 from django.apps import AppConfig
 
 from closedwon.ui.nav import NavItem
@@ -11,6 +13,7 @@ class SiteConfig(AppConfig):
     name = "closedwon.site"
     label = "site"
     default_auto_field = "django.db.models.BigAutoField"
+    audited: ClassVar[dict[str, str]] = {"workspace": "system", "/palette/": "deal", "/design/": "system", "/about/": "system"}
     nav = (
         NavItem("Today", "Today", "site:home", order=0, words="home start"),
         NavItem("Admin", "Components", "site:design", roles=frozenset({"admin"}), order=99, words="design gallery"),
