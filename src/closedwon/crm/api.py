@@ -14,6 +14,7 @@ from ninja.files import UploadedFile
 from closedwon.base.errors import NotFound
 from closedwon.base.money import format_major
 from closedwon.crm import actions
+from closedwon.crm.funnel.api import router as funnel
 from closedwon.crm.models import ImportRun
 from closedwon.crm.refused import report_shown
 from closedwon.crm.uploads import keep
@@ -21,6 +22,7 @@ from closedwon.people.acting import api_actor
 from closedwon.people.actor import Actor
 
 router = Router()
+router.add_router("/funnel", funnel)
 
 
 class DealOut(Schema):

@@ -27,6 +27,7 @@ class CrmConfig(AppConfig):
         "/api/v1/crm/": "deal",
     }
     nav = [
+        NavItem("Pipeline", "Funnel", "crm:funnel", DEALS, 10, words="conversion win rate velocity duration slip cohort censored stages"),
         NavItem("Pipeline", "Deals", "crm:deals", DEALS, 20, words="opportunities"),
         NavItem("Pipeline", "Accounts", "crm:accounts", DEALS, 30, words="customers companies"),
         NavItem("Pipeline", "Import", "crm:imports", SEES, 80, words="upload csv excel mapping"),

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 
 from closedwon.crm import actions, importing
 from closedwon.crm.beside import cards
+from closedwon.crm.funnel import pages as funnel
 from closedwon.crm.refused import sees_cells
 from closedwon.facts.releases import latest, source
 from closedwon.people.acting import web_actor
@@ -288,6 +289,7 @@ urlpatterns = [
                     path("pipeline/accounts/", accounts, name="accounts"),
                     path("pipeline/accounts/<path:account_id>", account, name="account"),
                     *importing.routes,
+                    *funnel.routes,
                     path("systems/data-quality/", quality, name="quality"),
                 ],
                 "crm",

@@ -12,6 +12,7 @@ from closedwon.base.errors import Invalid, NotFound
 from closedwon.crm.funnel import reading, results, rules
 from closedwon.crm.funnel.catalogue import BY_KEY, Metric, metric_of
 from closedwon.crm.funnel.comparing import Compared, compared
+from closedwon.crm.funnel.curves import Curve
 from closedwon.crm.funnel.measuring import ALL, Measured, measured
 from closedwon.crm.funnel.reading import Ask, Ground
 from closedwon.facts.engine import run
@@ -132,5 +133,26 @@ def behind(by: Actor, name: str, *, segment: str = "", outcome: str = "", skip: 
     rule = rules.behind(reading.shape_of(ask, reading.funnel_policy()))
     rows = run(rule, {**reading.given(on, ask), "page": [page]}).to_pylist()
     named = reading.names_of([row["opportunity_id"] for row in rows], on, ask.cutoff)
-    made = [{**row, "id": row["opportunity_id"], **named.get(row["opportunity_id"], {}), "outcome": row["outcome"]} for row in rows]
+    made = [{**row, "entered": row["stage"], "id": row["opportunity_id"], **named.get(row["opportunity_id"], {})} for row in rows]
     return Behind(made, rows[0]["total"] if rows else 0, metric, detail)
+
+
+CURVES = {
+    "stage_conversion": (("forward",), ("lost",), ("open",)), "stage_conversion_naive": (("forward",), ("lost",), ("open",)),
+    "stage_duration": (("left",), (), ("open",)), "stage_duration_naive": (("left",), (), ("open",)), "win_rate_at": (("won",), ("lost",), ("open",)),
+    "cohort_win_rate": (("won",), ("lost",), ("open",)), "cycle_median": (("won", "lost"), (), ("open",)),
+    "lead_conversion": (("converted",), ("dead",), ("open",)), "lead_response_median": (("in time", "late"), (), ("running", "unanswered")),
+}  # fmt: skip
+"""The ways out of each metric that is read from a curve: its own, those that compete, and those that are still there."""
+
+
+def curve_of(by: Actor, name: str, *, segment: str = "", **words: Any) -> Curve | None:
+    """The curve behind a metric, with those at risk; None where it has none."""
+    found = metric_of(name)
+    if found is None or found[0].key not in CURVES:
+        return None
+    ask = reading.ask_for(**words)
+    counted = reading.counted(reading.ground(by, ask), ask)
+    first, other, still = CURVES[found[0].key]
+    part = counted.part(found[0].measure, segment if segment and segment != ALL else None, found[1] if found[0].staged else "")
+    return part.curve(first, other, still)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import exp, sqrt
 
@@ -206,8 +206,6 @@ def measured(found: Counted, policy: FunnelPolicy, stages: Sequence[str], segmen
     made: list[Measured] = []
     for segment in wanted:
         one = _Segment(found, segment, policy)
-        parts: tuple[Callable[[], Iterator[Measured]], ...] = (
-            one.win_rates, lambda one=one: one.stages(stages), one.velocity, one.pipeline, one.cycle, lambda one=one: one.discipline(stages), one.leads,
-        )  # fmt: skip
-        made += [item for part in parts for item in part()]
+        for part in (one.win_rates(), one.stages(stages), one.velocity(), one.pipeline(), one.cycle(), one.discipline(stages), one.leads()):
+            made += part
     return made

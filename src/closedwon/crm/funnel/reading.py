@@ -41,6 +41,8 @@ NAMED = {
     "owner": Dimension("owner", "person", "label"), "manager": Dimension("manager", "person", "label"), "source": Dimension("source", "deal", "source"),
 }  # fmt: skip
 """The dimensions that every company has."""
+NOTHING = Dimension()
+"""No split."""
 FEEDS = ("deal_states", "accounts", "opportunities", "users", "positions", "position_holders", "hierarchy", "exchange_rates", "opportunity_splits",
          "opportunity_team", "account_team", "leads", "lead_changes", "campaigns")  # fmt: skip
 
@@ -51,7 +53,7 @@ class Ask:
 
     period: Period
     cutoff: datetime
-    by: Dimension = Dimension()
+    by: Dimension = NOTHING
     org: str = "as-was"
     currency: str = ""
     node: str = ""

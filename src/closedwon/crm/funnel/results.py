@@ -21,7 +21,7 @@ def places(metric: Metric, currency: str) -> int:
     return digits(currency) if metric.unit in ("money", "per_day") else PLACES[metric.unit]
 
 
-def step(metric: Metric, currency: str) -> Fraction:
+def step(metric: Metric) -> Fraction:
     """The smallest difference that is written, in the metric's own unit (minor units for money)."""
     return Fraction(1) if metric.unit in ("money", "per_day") else Fraction(1, 10 ** PLACES[metric.unit])
 
@@ -50,7 +50,7 @@ def rows(found: Sequence[Measured], currency: str) -> list[dict[str, Any]]:
 
 def compared_rows(found: Sequence[Compared], currency: str) -> list[dict[str, Any]]:
     """The lines of a comparison: both periods, the change, and what each segment did to the change of the whole, adding up as written."""
-    steps, velocity = _steps(found, currency), _velocity(found)
+    steps, velocity = _steps(found), _velocity(found)
     made = []
     for at, line in enumerate(found):
         one = line.either
@@ -82,12 +82,11 @@ def _velocity(found: Sequence[Compared]) -> dict[int, Fraction]:
             round(Fraction(line.now.value or 0 if line.now else 0)) - round(Fraction(line.before.value or 0 if line.before else 0))
         )
         parts = [n for n, one in enumerate(found) if one.either.segment == line.either.segment and one.velocity is not None and n != at]
-        for n, piece in zip(parts, rounded([found[n].velocity or Fraction(0) for n in parts], made[at], Fraction(1)), strict=True):
-            made[n] = piece
+        made |= dict(zip(parts, rounded([found[n].velocity or Fraction(0) for n in parts], made[at], Fraction(1)), strict=True))
     return made
 
 
-def _steps(found: Sequence[Compared], currency: str) -> dict[int, dict[str, Fraction | None]]:
+def _steps(found: Sequence[Compared]) -> dict[int, dict[str, Fraction | None]]:
     """Change, mix, rate and rest of each line, rounded so that they add up: over the segments, and to the whole's change."""
     made: dict[int, dict[str, Fraction | None]] = {}
     lines: dict[str, list[int]] = {}
@@ -97,23 +96,19 @@ def _steps(found: Sequence[Compared], currency: str) -> dict[int, dict[str, Frac
         whole = next((at for at in places_of if found[at].either.segment == ALL), None)
         for at in places_of:
             line = found[at]
-            change = _rounded_change(line, currency)
+            change = _rounded_change(line)
             made[at] = {"change": change, "mix": line.mix, "rate": line.rate, "rest": line.rest}
         if whole is None or found[whole].mix is None or found[whole].rest is None:
             for at in places_of:
-                made[at] |= {
-                    name: _nearest(getattr(found[at], name), found[at].either.metric, currency) for name in ("mix", "rate", "rest")
-                }
+                made[at] |= {name: _nearest(getattr(found[at], name), found[at].either.metric) for name in ("mix", "rate", "rest")}
             continue
-        _spread(found, places_of, whole, made, currency)
+        _spread(found, places_of, whole, made)
     return made
 
 
-def _spread(
-    found: Sequence[Compared], lines: Sequence[int], whole: int, made: dict[int, dict[str, Fraction | None]], currency: str
-) -> None:
+def _spread(found: Sequence[Compared], lines: Sequence[int], whole: int, made: dict[int, dict[str, Fraction | None]]) -> None:
     total = found[whole]
-    size = step(total.either.metric, currency)
+    size = step(total.either.metric)
     change = made[whole]["change"] or Fraction(0)
     mix, rate, rest = rounded([total.mix or Fraction(0), total.rate or Fraction(0), total.rest or Fraction(0)], change, size)
     if total.rest == 0 and rest:
@@ -125,16 +120,14 @@ def _spread(
             made[at][name] = piece
 
 
-def _nearest(value: Fraction | None, metric: Metric, currency: str) -> Fraction | None:
-    return None if value is None else round(value / step(metric, currency)) * step(metric, currency)
+def _nearest(value: Fraction | None, metric: Metric) -> Fraction | None:
+    return None if value is None else round(value / step(metric)) * step(metric)
 
 
-def _rounded_change(line: Compared, currency: str) -> Fraction | None:
+def _rounded_change(line: Compared) -> Fraction | None:
     """The difference of what is written for both periods."""
     if line.change is None:
         return None
     metric = line.either.metric
-    ends = [
-        None if one is None or one.value is None else _nearest(Fraction(one.value), metric, currency) for one in (line.now, line.before)
-    ]
+    ends = [None if one is None or one.value is None else _nearest(Fraction(one.value), metric) for one in (line.now, line.before)]
     return (ends[0] or Fraction(0)) - (ends[1] or Fraction(0))

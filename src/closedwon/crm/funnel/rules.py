@@ -129,3 +129,24 @@ def behind(shape: Shape) -> Rule:
         "funnel_behind", "closedwon.crm.funnel", "sql/behind.sql", _inputs(shape, quarters=columns("starts:date ends:date"), page=PAGE), BEHIND,
         ("row_no",), before=("sql/lives.sql", "sql/facts.sql"), shape=shape,
     )  # fmt: skip
+
+
+SIGNAL = columns(
+    "opportunity_id is_won total:int order_type segment region product product_id source owner_id industry country employees:int amount_minor currency"
+)
+
+
+@lru_cache(maxsize=16)
+def signal(shape: Shape) -> Rule:
+    """Deal states before a cutoff to what was known of closed deals when they began."""
+    inputs = _inputs(shape, accounts=table("accounts").columns, sample=columns("take:int"))
+    return FunnelRule(
+        "funnel_signal",
+        "closedwon.crm.funnel",
+        "sql/signal.sql",
+        inputs,
+        SIGNAL,
+        ("opportunity_id",),
+        before=("sql/lives.sql",),
+        shape=shape,
+    )
