@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from closedwon.generate import names, orders, plans, planted, splits, tables, truth
+from closedwon.generate import approvals, names, orders, plans, planted, splits, tables, truth
 from closedwon.generate.arrow import Writer
 from closedwon.generate.chain import EXPANSION, Book, Columns, Market, build
 from closedwon.generate.history import live
@@ -124,9 +124,11 @@ def _write_batch(world: World, staff: Staff, writer: Writer, totals: Totals, boo
     deals["base_minor"] = np.where(deals["base"] > 0, minor[np.maximum(deals["contract"], 0)], 0)
     lives = live(world, staff, world.rng(5, number), deals)
     batch = tables.Batch(world, staff, world.rng(6, number), book, lives, totals.accounts, totals.deals, totals.contracts, minor)
+    batch.discount = approvals.discounts(batch)
     tables.write(batch, writer)
     shared = splits.write(batch, writer)
     orders.write(batch, writer)
+    approvals.write(batch, writer, batch.discount)
     totals.add(deals, lives.now, shared)
     totals.accounts += len(book.accounts["pool"])
     totals.deals += len(deals["T"])

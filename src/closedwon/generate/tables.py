@@ -39,6 +39,7 @@ class Batch:
     contract0: int
     contract_minor: Array
     seed: int = 0
+    discount: Array | None = None
     names: pa.Array = field(init=False)
     currency: Array = field(init=False)
 
@@ -324,9 +325,10 @@ def _lines(batch: Batch, out: Writer) -> None:
     amount = np.concatenate([value[has] for has, _, value in both])
     number = np.concatenate([np.flatnonzero(has) * 3 + index for index, (has, _, _) in enumerate(both)])
     price = batch.world.minor(np.array([p[4] for p in names.PRODUCTS], dtype=float)[product], now["currency"][rows])
-    quantity = np.maximum(1, amount // np.maximum(price, 1)).astype(np.int64)
+    discount = batch.discount[rows] if batch.discount is not None else np.zeros(len(rows), dtype=np.int64)
+    paid = np.maximum(price * (1_000_000 - discount) // 1_000_000, 1)
+    quantity = np.maximum(1, amount // paid).astype(np.int64)
     unit = amount // quantity
-    discount = np.clip(1_000_000 - unit * 1_000_000 // np.maximum(price, 1), 0, 900_000)
     recurring = product < 5
     out.add("line_items", {
         "id": ids("LIN-", batch.deal0 * 3 + number, 8), "opportunity_id": batch.opportunities(rows), "product_id": pick(pa.array(PRODUCT_IDS), product),
