@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from closedwon.approvals.actions import deciding, standing
+from closedwon.approvals.actions import deciding, exemptions, files, standing
 from closedwon.approvals.actions.people import people
 from closedwon.approvals.models import Request, RoleHolder
 from closedwon.approvals.rules.values import People, Person
@@ -29,6 +29,11 @@ WORDS = {
     "plan_to_raise_price": "Uplift of 5 % in years two and three, agreed in the order form.",
 }
 ROLES = ("vp", "legal", "cro", "cfo", "deal-desk-director", "revenue", "legal-director", "order-management")
+MAIL = """From: procurement
+Subject: prices
+
+As agreed on the phone: we sign this year if the prices stay as they are for two years.
+"""
 SITUATIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("15.0 %", "just at the line", {"discount": "15%"}),
     ("14.9 %", "just below the line", {"discount": "14.9%"}),
@@ -138,6 +143,8 @@ def _as(person: Person | None, *roles: str) -> Actor:
 def _play(name: str, about: str, fields: Mapping[str, Any], row: Mapping[str, Any], everybody: People) -> None:
     owner = everybody.by_id[row["owner_id"]]
     rep = _as(owner, "rep")
+    if name == "forgotten price hold":
+        _promise(row, rep, everybody)
     made = requests.begin(row["id"], by=rep)
     content = _content(made.content, fields, f"{row['name']}: {name}")
     requests.save(made.pk, content, by=rep)
@@ -158,6 +165,27 @@ def _play(name: str, about: str, fields: Mapping[str, Any], row: Mapping[str, An
         made = requests.find(made.pk, by=rep)
         if made.approval and made.approval.state == "approved":
             gate.sign(made.pk, "customer", timezone.now() - timedelta(hours=2), by=rep)
+
+
+def _promise(row: Mapping[str, Any], rep: Actor, everybody: People) -> None:
+    """An earlier request of the same customer, whose approval promised something that ends soon; the customer's mail lies with it."""
+    made = requests.begin(row["id"], by=rep)
+    requests.save(
+        made.pk, _content(made.content, {"discount": "10%", "price_lock": True}, f"{row['name']}: price hold of last year"), by=rep
+    )
+    found = requests.submit(made.pk, by=rep, note="They want last year's prices for two years")
+    if found.approval is None:
+        return
+    files.attach(found.approval.pk, "mail-from-the-customer.txt", MAIL.encode(), by=rep)
+    _approve(found.approval)
+    found.approval.refresh_from_db()
+    desk_people = everybody.holders("deal-desk")
+    if found.approval.state == "approved" and desk_people:
+        until = timezone.now().date() + timedelta(days=60)
+        exemptions.except_(
+            found.approval.pk, "customer", found.account_id, "Price hold at last year's prices, for renewals and expansions",
+            by=_as(desk_people[0], "deal-desk"), until=until,
+        )  # fmt: skip
 
 
 def _content(content: Mapping[str, Any], fields: Mapping[str, Any], title: str) -> dict[str, Any]:
