@@ -35,6 +35,8 @@ DIMENSIONS = {
     "region": "COALESCE(s.region, account.region, 'none')",
     "product": "COALESCE(s.product_family, s.product_id, 'none')",
     "type": "COALESCE(s.order_type, 'none')",
+    "source": "COALESCE(s.source, 'none')",
+    "industry": "COALESCE(account.industry, 'none')",
     "territory": "COALESCE(territory.territory_id, 'unassigned')",
 }
 """What deals can be grouped by instead of seats; the empty one is by seat."""
@@ -92,7 +94,7 @@ class Shape:
         joins = []
         if self.period_date == "renewal_due":
             joins.append("LEFT JOIN contracts AS contract ON contract.id = s.contract_id")
-        if self.dimension in ("segment", "region"):
+        if self.dimension in ("segment", "region", "industry"):
             joins.append("LEFT JOIN accounts AS account ON account.id = s.account_id")
         if self.dimension == "territory":
             joins.append(
@@ -112,7 +114,7 @@ class Shape:
     def tables(self) -> tuple[str, ...]:
         """The named tables that the rules read besides deals and splits."""
         made = ["contracts"] if self.period_date == "renewal_due" else []
-        made += ["accounts"] if self.dimension in ("segment", "region") else []
+        made += ["accounts"] if self.dimension in ("segment", "region", "industry") else []
         return (*made, "account_territories") if self.dimension == "territory" else tuple(made)
 
     @property
