@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from closedwon.base.money import format_major
-from closedwon.forecast import actions, api_projection, api_summary
+from closedwon.forecast import actions, api_calls, api_projection, api_summary
 from closedwon.forecast.reading import book_in_force
 from closedwon.forecast.results import RollUp
 from closedwon.people.acting import api_actor
@@ -18,6 +18,7 @@ from closedwon.policies.actions import READERS
 router = Router()
 router.add_router("", api_projection.router)
 router.add_router("", api_summary.router)
+router.add_router("", api_calls.router)
 
 
 class Asked(Schema):
@@ -25,7 +26,7 @@ class Asked(Schema):
 
     period: str | None = Field(None, description="FY27-Q2, 2017-Q4, 2017-10, 2017 or all; by default the quarter of the as-of")
     as_of: str | None = Field(None, description="A day (its close), an instant, or now")
-    by: str = Field("manager", description="manager, rep, segment, region, product, type or territory")
+    by: str = Field("manager", description="manager, rep, segment, region, product, type, source, industry or territory")
     type: str | None = Field(None, description="A forecast type of the policy")
     org: str = Field("as-was", description="as-was or as-is")
     rates: str = Field("plan", description="plan or as-reported")
