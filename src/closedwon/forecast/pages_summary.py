@@ -233,7 +233,7 @@ def _scores(request: HttpRequest, view: View, found: Scorecard) -> DataTable:
         columns.append(Col(f"{name}_deals", f"{label}, deals", "number", hidden=True))
     columns += [
         Col("late", "Calls late", "number", hint="Of the calls due in the period so far"), Col("due", "Calls due", "number", hidden=True),
-        Col("quota", "Quota", "money", currency=unit, places=0, hidden=True), Col("closed", "Closed", "money", currency=unit, places=0),
+        Col("quota", "Quota", "money", currency=unit, places=0, hidden=True), Col("closed", "Closed", "money", currency=unit, places=0, hidden=True),
         Col("open", "Open", "money", currency=unit, places=0, hidden=True),
         Col("coverage", "Cover", "ratio", hint="Open deals over what is left of the quota"),
         Col("pace", "Pace", "percent", places=0, hint="Closed against what is closed by this day on the way to the quota"),

@@ -141,7 +141,7 @@ def week(on: Ground, ask: Ask, by: Actor, node: str | None) -> Week:
         calls_known=calls.known, below=_below(on, ask, sight, calls, found), machine=found, flow=fall.total.amounts,
         moves=_moves(on, before, ask, sight, fall.total.amounts), flagged=risks.flagged, forecasted=sum(now[name] for name in FORECAST),
         risks=risks.risks, largest=risks.largest, asks=risks.asks, due=due_day(ask.day, policy.tell.asks_due), late=late,
-        expected=len(calls.callers) if due else 0, calls_due=fmt.instant(due) if due else "", alarms=fall.alarms,
+        expected=len(calls.callers) if due else 0, calls_due=fmt.instant(due) if due else "", alarms=fall.alarms if sight.seen.everything else (),
     )  # fmt: skip
 
 
