@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from closedwon.generate import closing
 from closedwon.generate.arrow import Writer, ids, masked, pick
 from closedwon.generate.chain import EXPANSION, NEW, RENEWAL, SERVICES, Book, add_months
 from closedwon.generate.tables import Batch
@@ -36,7 +37,7 @@ def _bookings(batch: Batch, out: Writer) -> None:
     code = np.select([kind == NEW, kind == EXPANSION, kind == SERVICES, net < 0], [0, 1, 2, 4], 3)
     order = ids("ORD-", batch.deal0 + row)
     booked = deals["booked_day"][row]
-    accepted = booked * DAY + 23 * HOUR
+    accepted = closing.accepted_at(batch.deal0 + row, booked, now["end"][row])
     start = deals["start"][row].astype(np.int64)
     end = add_months(start, deals["term"][row])
     out.add("bookings", {
@@ -66,6 +67,7 @@ def _bookings(batch: Batch, out: Writer) -> None:
             "order_id": order.take(pa.array(there)), "line": np.ones(len(there), dtype=np.int64), "event": pick(pa.array([event]),
             np.zeros(len(there), dtype=np.int64)), "at": at[there], "share_ppm": np.full(len(there), 1_000_000),
         })  # fmt: skip
+    closing.finance(batch, out, row)
     _churn(batch, out)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from closedwon.generate import names, planted_dirt, planted_renewals
+from closedwon.generate import closing, names, planted_dirt, planted_renewals
 from closedwon.generate.arrow import Writer
 from closedwon.generate.planting import Deal, Garden
 from closedwon.generate.staff import Staff, reorg_day
@@ -28,6 +28,9 @@ class Planted:
         deals(self.garden)
         planted_renewals.renewals(self.garden)
         planted_dirt.dirt(self.garden)
+        self.counted = len(self.garden.deals)
+        """How many of the settings' deals are planted; those of the running close come on top."""
+        closing.planted(self.garden)
 
     @property
     def deals(self) -> list[Deal]:

@@ -195,6 +195,13 @@ def _contacts(batch: Batch, out: Writer) -> None:
     })  # fmt: skip
 
 
+def _accepted(batch: Batch, booked_day: Array) -> Array:
+    """When the order of each deal is accepted."""
+    from closedwon.generate.closing import accepted_at
+
+    return accepted_at(batch.deal0 + np.arange(len(booked_day)), booked_day, batch.lives.now["end"])
+
+
 def _deals(batch: Batch, out: Writer) -> None:
     deals, now, rng, world = batch.book.deals, batch.lives.now, batch.rng, batch.world
     n = len(deals["T"])
@@ -229,7 +236,7 @@ def _deals(batch: Batch, out: Writer) -> None:
         "services_minor": now["services"], "margin_minor": (now["amount"] * 78 // 100), "currency": batch.pool("currency", now["currency"]),
         "probability_ppm": np.array(names.STAGE_PROBABILITY)[now["stage"]], "close_date": now["close_date"], "start_date": deals["start"],
         "term_months": masked(deals["term"], kind != SERVICES), "created_at": now["born"], "sales_accepted_at": masked(accepted, accepted < NEVER),
-        "closed_at": masked(now["end"], ended & closed), "booked_at": masked(booked_day * DAY + 23 * HOUR, booked), "is_closed": closed, "is_won": won,
+        "closed_at": masked(now["end"], ended & closed), "booked_at": masked(_accepted(batch, booked_day), booked), "is_closed": closed, "is_won": won,
         "won_reason": batch.pool("won", np.where(won, rng.integers(0, 6, n), -1)),
         "loss_reason": batch.pool("lost", np.where(closed & ~won, np.minimum(rng.integers(0, 9, n), 7), -1)),
         "next_step": batch.pool("next", np.where(closed | (rng.random(n) < 0.12), -1, rng.integers(0, len(names.NEXT_STEPS), n))),

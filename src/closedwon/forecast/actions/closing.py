@@ -246,7 +246,7 @@ def _finance(on: Ground, ask: Ask, file: Path | None) -> tuple[list[dict[str, An
     if file is not None:
         rows, problems = read_finance(file, ask.currency)
         return [{**row, "inside": _inside(row, ask.period)} for row in rows], file.name, problems
-    rows = on.rows("finance_bookings")
+    rows = on.rows("finance_bookings") if ask.day > ask.period.last else []
     if not rows:
         return None, "", []
     near = calendar().next(ask.period, -1), calendar().next(ask.period)

@@ -142,9 +142,7 @@ def _why(key: str, line: Row) -> str:
     return "won in another period" if line["deal_status"] == "won" else "not won"
 
 
-def _finance(
-    period: str, lines: Sequence[Row], finance: Sequence[Row], rates: Mapping[str, tuple[int, int]]
-) -> tuple[int, list[Difference]]:
+def _finance(lines: Sequence[Row], finance: Sequence[Row], rates: Mapping[str, tuple[int, int]]) -> tuple[int, list[Difference]]:
     """The finance file's total of the period, and its differences to the orders."""
     orders: dict[str, list[Row]] = defaultdict(list)
     for line in lines:
