@@ -24,8 +24,9 @@ COLUMNS = table("forecast_calls").names
 
 
 def now_of(on: Ground, ask: Ask) -> datetime:
-    """The instant before which calls count for a question: its cutoff, or this moment where it asks for the latest facts."""
-    return max(timezone.now() + MICRO, ask.cutoff) if ask.cutoff >= on.now else ask.cutoff
+    """The instant before which calls count for a question: its cutoff, or this moment where it asks for the latest facts or the future."""
+    now = timezone.now() + MICRO
+    return now if ask.cutoff == on.now or ask.cutoff > now else ask.cutoff
 
 
 def type_of(policy: ForecastPolicy, given: str) -> str:
@@ -37,7 +38,7 @@ def type_of(policy: ForecastPolicy, given: str) -> str:
 
 def calls(on: Ground, *, period: str = "", type: str = "") -> list[Call]:  # noqa: A002 - the field's own word
     """Every call, of one period and type where they are given, in the order of time; a call made here stands over an imported one of its instant."""
-    found = {} if not _version(on) else dict(_imported(on, _version(on), period, type))
+    found = {} if _version(on) is None else dict(_imported(on, _version(on), period, type))
     rows = models.SubmittedCall.objects.all()
     rows = rows.filter(period=period) if period else rows
     rows = rows.filter(type=type) if type else rows
@@ -76,9 +77,17 @@ def _imported(on: Ground, version: int | None, period: str, type: str) -> Mappin
     return {key: replace(one, amounts=_whole(amounts[key])) for key, one in made.items()}
 
 
+def label_of(period: Period) -> str:
+    """The calendar's own label of a period, under which its calls stand, however somebody wrote it."""
+    if period.kind == "all":
+        return period.label
+    own = calendar().period_of(period.start, period.kind)
+    return own.label if (own.start, own.end) == (period.start, period.end) else period.label
+
+
 def _label(text: str) -> str:
     try:
-        return calendar().period(text).label
+        return label_of(calendar().period(text))
     except Invalid:
         return text
 
@@ -144,12 +153,21 @@ def as_override(row: models.Override) -> Override:
     )  # fmt: skip
 
 
-def locked(on: Ground, period: Period, at: datetime, day: Any, locks_on: Any) -> str:
-    """Why a period's calls are closed at an instant, in words; empty where they are open. What people last did holds, else the facts and the policy."""
-    last = models.PeriodLock.objects.filter(period=period.label, at__lt=at).order_by("-id").first()
+def locked(on: Ground, period: Period, at: datetime, locks_at: datetime) -> str:
+    """Why a period's calls are closed at an instant, in words; empty where they are open.
+
+    What was done last holds: a person's lock or unlock, a lock that another system brought, or the policy's, which falls on `locks_at`.
+    """
+    done: list[tuple[datetime, str]] = []
+    last = models.PeriodLock.objects.filter(period=label_of(period), at__lt=at).order_by("-id").first()
     if last is not None:
-        return f"{last.author} locked it on {last.at:%d %b %Y}" + (f": {last.note}" if last.note else "") if last.is_locked else ""
+        note = f": {last.note}" if last.note else ""
+        done.append((last.at, f"{last.author} locked it on {last.at:%d %b %Y}{note}" if last.is_locked else ""))
     for row in on.rows("period_locks"):
-        if row["field"] == "forecast" and row["period"] == period.label and row["locked_at"] and row["locked_at"] < at:
-            return f"it was locked on {row['locked_at']:%d %b %Y}"
-    return f"it ended on {period.last:%d %b %Y} and locked by itself on {locks_on:%d %b %Y}" if day >= locks_on else ""
+        told = row["locked_at"]
+        if row["field"] == "forecast" and _label(row["period"]) == label_of(period) and told is not None:
+            when = told if told.tzinfo else told.replace(tzinfo=UTC)
+            done.append((when, f"it was locked on {when:%d %b %Y}"))
+    done.append((locks_at, f"it ended on {period.last:%d %b %Y} and locked by itself on {locks_at:%d %b %Y}"))
+    before = [one for one in done if one[0] < at]
+    return max(before)[1] if before else ""

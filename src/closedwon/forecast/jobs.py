@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from closedwon.base.errors import NotReady
-from closedwon.forecast import jobs_summary  # noqa: F401 - its jobs are registered with these
+from closedwon.forecast import jobs_calls, jobs_summary  # noqa: F401 - their jobs are registered with these
 from closedwon.forecast.actions.backtest import ROLES, backtest
 from closedwon.forecast.actions.board import refresh
 from closedwon.forecast.actions.projection import keep_default

@@ -34,7 +34,11 @@ def changed(state: Mapping[str, Any], fields: Mapping[str, Override], kind: Fore
         made["forecast_category"] = fields["category"].value
     if "close_date" in fields:
         day = date.fromisoformat(fields["close_date"].value)
-        made |= {"close_date": day} | {"renewal_due": {"contract_id": None}, "effective_start": {"start_date": day}}.get(
+        made["close_date"] = day
+        if kind.period_date == "renewal_due":
+            made["contract_id"] = None
+        elif kind.period_date == "effective_start":
+            made["start_date"] = day
             kind.period_date, {}
         )
     if "amount" in fields:

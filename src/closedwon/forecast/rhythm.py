@@ -27,7 +27,7 @@ class Deadline(PolicyModel):
     """The day of the week."""
     time: Clock = Clock(18)
     """The time of that day."""
-    opens_days: int = Field(3, ge=0, le=6)
+    opens_days: int = Field(default=3, ge=0, le=6)
     """How many days before the deadline a call counts for it; an earlier one is a late call of the week before."""
     remind_hours: list[int] = [24, 3]
     """How many hours before the deadline whoever has not called is reminded."""
@@ -60,7 +60,7 @@ class Judgment(PolicyModel):
 class Lock(PolicyModel):
     """When a period's calls are closed."""
 
-    days: int = Field(5, ge=0, le=366)
+    days: int = Field(default=5, ge=0, le=366)
     """A period locks by itself so many days after its end; before and after that people lock and unlock it."""
 
 

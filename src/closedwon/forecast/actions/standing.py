@@ -61,6 +61,7 @@ class Book:
     def __init__(self, on: Ground, ask: Ask) -> None:
         self.on, self.ask, self.rhythm = on, replace(ask, by="manager"), rhythm()
         self.at = history.now_of(on, ask)
+        self.period = history.label_of(ask.period)
 
     @cached_property
     def tree(self) -> Tree:
@@ -75,7 +76,7 @@ class Book:
     @cached_property
     def history(self) -> list[Call]:
         """Every call of the type and period up to the moment."""
-        found = history.calls(self.on, period=self.ask.period.label, type=self.ask.type.name)
+        found = history.calls(self.on, period=self.period, type=self.ask.type.name)
         return [one for one in found if one.at < self.at]
 
     @cached_property
@@ -99,7 +100,7 @@ class Book:
     @cached_property
     def overrides(self) -> list[Override]:
         """The overrides in force at the moment."""
-        return pure.standing(history.overrides(period=self.ask.period.label, type=self.ask.type.name), self.at)
+        return pure.standing(history.overrides(period=self.period, type=self.ask.type.name), self.at)
 
     @cached_property
     def by_node(self) -> dict[str, dict[str, dict[str, Override]]]:
