@@ -39,8 +39,6 @@ def changed(state: Mapping[str, Any], fields: Mapping[str, Override], kind: Fore
             made["contract_id"] = None
         elif kind.period_date == "effective_start":
             made["start_date"] = day
-            kind.period_date, {}
-        )
     if "amount" in fields:
         made |= {f"{kind.measure[0]}_minor": fields["amount"].amount, "currency": fields["amount"].currency}
     return made
