@@ -65,6 +65,7 @@ def fill_ids() -> dict[str, list[str]]:
 
     return {
         "import/runs:pk": keys(ImportRun), "crm/imports:run_id": keys(ImportRun), "import:batch": [BATCH, "no-such-batch"],
+        "crm/uploads:upload": [BATCH, "no-such-batch"],
         "policies:name": ["pipeline", "forecast", "no-such-policy"], "versions:number": ["1", "987"], "policies:number": ["1", "987"],
         "admin/jobs:pk": keys(Job), "jobs:job_id": keys(Job), "schedules:pk": keys(Schedule), "schedules:schedule_id": keys(Schedule),
         "admin/people:pk": keys(User), "people/people:email": [User.objects.first().email, "nobody@example.com"], "people/people:role": ["rep", "king"],

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-from django.http import HttpRequest
-from ninja import File, Form, Query, Router, Schema
+from django.http import HttpRequest, HttpResponse
+from ninja import File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
 
 from closedwon.base.errors import NotFound
 from closedwon.base.money import format_major
-from closedwon.crm import actions
+from closedwon.crm import actions, previews
 from closedwon.crm.funnel.api import router as funnel
 from closedwon.crm.models import ImportRun
+from closedwon.crm.previews import Batch
 from closedwon.crm.refused import report_shown
-from closedwon.crm.uploads import keep
+from closedwon.jobs.models import Job
 from closedwon.people.acting import api_actor
 from closedwon.people.actor import Actor
 
@@ -166,20 +165,56 @@ def get_import(request: HttpRequest, run_id: int) -> Any:
     return _run(found, by)
 
 
-@router.post("/imports", response=dict[str, Any], summary="Import files")
-def post_import(request: HttpRequest, files: File[list[UploadedFile]], mapping: Form[str] = "", dry_run: Form[bool] = True) -> Any:
-    """Take uploaded files in; a dry run, which is the default, reports the same and writes nothing."""
+class UploadOut(Schema):
+    """Files that were sent: the job that looks at them or imports them, and what a look found. `job` is under /jobs/{id}."""
+
+    upload: str
+    job: int
+    status: str
+    mapping: str
+    report: dict[str, Any] | None = None
+
+
+def _upload(batch: Batch, job: Job, by: Actor) -> dict[str, Any]:
+    report = report_shown(batch.report, by) if batch.report else None
+    return {"upload": batch.name, "job": job.pk, "status": job.status, "mapping": batch.mapping, "report": report}
+
+
+def _accepted(batch: Batch, job: Job, by: Actor, response: HttpResponse) -> Status:
+    response.headers["Location"] = f"/api/v1/jobs/{job.pk}"
+    return Status(202, _upload(batch, job, by))
+
+
+@router.post("/imports", response={202: UploadOut}, summary="Import files")
+def post_import(
+    request: HttpRequest,
+    response: HttpResponse,
+    files: File[list[UploadedFile]],
+    mapping: Form[str] = "",
+    dry_run: Form[bool] = True,
+) -> Status:
+    """Take files, and have the worker import them; a dry run, which is the default, reports the same under /crm/uploads/{upload} and writes nothing.
+
+    The answer's Location is the job.
+    """
     by = api_actor(request)
-    by.need("admin", "sales-ops", to="import facts")
-    with tempfile.TemporaryDirectory(prefix="closedwon-upload-") as name:
-        folder = Path(name)
-        keep(files, folder)
-        spec = None
-        if mapping.strip():
-            spec = folder.parent / f"{folder.name}.toml"
-            spec.write_text(mapping, encoding="utf-8")
-        try:
-            return report_shown(actions.import_source(folder, by=by, mapping=spec, dry_run=dry_run).as_dict(), by)
-        finally:
-            if spec:
-                spec.unlink(missing_ok=True)
+    return _accepted(*previews.submit(files, mapping=mapping, dry_run=dry_run, by=by), by, response)
+
+
+@router.get("/uploads/{upload}", response=UploadOut, summary="What a dry run found")
+def get_upload(request: HttpRequest, upload: str) -> Any:
+    """Files that were sent, with the report of the last look at them; none before its job is done."""
+    by = api_actor(request)
+    batch = previews.find(upload, by=by)
+    job = batch.imported or batch.preview
+    if job is None:
+        raise NotFound(f"Nobody looked at {upload} yet.")
+    return _upload(batch, job, by)
+
+
+@router.post("/uploads/{upload}/import", response={202: UploadOut}, summary="Import what was looked at")
+def import_upload(request: HttpRequest, response: HttpResponse, upload: str) -> Status:
+    """Have the worker import files that were sent before, once."""
+    by = api_actor(request)
+    batch = previews.find(upload, by=by)
+    return _accepted(batch, previews.bring_in(batch, by=by), by, response)

@@ -68,15 +68,16 @@ def import_command(
     boot()
     from closedwon.base.errors import Invalid
     from closedwon.crm.actions import import_source
-    from closedwon.crm.refused import report_shown, shown
+    from closedwon.crm.refused import report_shown
     from closedwon.people.acting import cli_actor
 
     if format_ not in {"text", "json"}:
         raise Invalid(f"There is no format {format_!r}.", mend="Use text or json.")
     by = cli_actor()
     report = import_source(source, by=by, mapping=mapping, dry_run=dry_run)
+    seen = report_shown(report.as_dict(), by)
     if format_ == "json":
-        typer.echo(json.dumps(report_shown(report.as_dict(), by), ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(seen, ensure_ascii=False, indent=1))
         return
     typer.echo(f"{'Would import' if dry_run else 'Imported'} {report.source}")
     typer.echo(f"  {'table':<24}{'new':>10}{'changed':>10}{'unchanged':>11}{'gone':>8}{'quarantined':>13}")
@@ -84,10 +85,10 @@ def import_command(
         typer.echo(f"  {name:<24}{item.inserted:>10,}{item.updated:>10,}{item.unchanged:>11,}{item.deleted:>8,}{item.quarantined:>13,}")
     for alarm in report.alarms:
         typer.secho(f"ALARM  {alarm}", fg="red")
-    for notice in report.notices:
+    for notice in seen["notices"]:
         where = f" ({notice['file']}, rows {_rows(notice)})" if notice["rows"] else f" ({notice['file']})" if notice["file"] else ""
         typer.echo(f"notice  {notice['count']:,} × {notice['text']}{where}")
-    for bad in shown(report.quarantined[:50], by):
+    for bad in seen["quarantined"][:50]:
         place = f"{bad['table_name']}.{bad['field']}" if bad["field"] else bad["table_name"]
         typer.secho(f"quarantined  {bad['file']} row {bad['row']}, {place}: {bad['reason']}", fg="yellow")
     if report.quarantined_total > 50:

@@ -7,7 +7,7 @@ from datetime import date, time
 from typing import Any
 
 from closedwon.crm.imports import import_source
-from closedwon.crm.previews import examine
+from closedwon.crm.previews import examine, tidy
 from closedwon.crm.snapshots import take
 from closedwon.jobs.registry import Every, job
 
@@ -25,6 +25,12 @@ def preview_job(running: Any, batch: str) -> dict[str, Any]:
     """Say what an import of an upload would take, change and refuse; write nothing."""
     running.link = f"/pipeline/import/{batch}"
     return examine(batch, by=running.by, progress=running.progress)
+
+
+@job("crm.tidy", title="Remove old uploads", roles=("admin", "sales-ops"), schedule=Every(at=time(3, 10)))
+def tidy_job(running: Any) -> dict[str, Any]:
+    """Remove the files of uploads that were imported or abandoned long enough ago."""
+    return {"removed": tidy(by=running.by)}
 
 
 @job("crm.snapshot", title="Daily snapshot", roles=("admin", "sales-ops"), schedule=Every(at=time(0, 20)))

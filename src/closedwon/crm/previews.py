@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
+from closedwon.audit.actions import record
 from closedwon.base.errors import Invalid, NotFound, Refused
 from closedwon.base.tables import TABLES
 from closedwon.connectors.files.read import files
@@ -100,14 +103,29 @@ def waiting(*, by: Actor, most: int = 50) -> list[Batch]:
 
 def upload(sent: list[Any], *, by: Actor) -> Batch:
     """Keep uploaded files and have them looked at. Raises Invalid for what cannot be read; then nothing is kept."""
+    batch = _keep(sent, "", by)
+    _look(batch, by)
+    return batch
+
+
+def submit(sent: list[Any], *, mapping: str = "", dry_run: bool = True, by: Actor) -> tuple[Batch, Job]:
+    """Keep uploaded files with their mapping, and have them looked at or imported: the batch, and the job that does it."""
+    batch = _keep(sent, mapping, by)
+    return batch, (_look(batch, by) if dry_run else bring_in(batch, by=by))
+
+
+def _keep(sent: list[Any], mapping: str, by: Actor) -> Batch:
     _may(by)
+    if len(mapping) > LONGEST_MAPPING:
+        raise Invalid("The mapping is longer than a million characters.")
     batch = _new()
     try:
         uploads.keep(sent, batch.folder)
+        if mapping.strip():
+            (batch.folder / MAPPING).write_text(mapping.replace("\r\n", "\n"), encoding="utf-8")
     except Exception:
         uploads.drop(batch.folder)
         raise
-    _look(batch, by)
     return batch
 
 
@@ -163,6 +181,28 @@ def examine(name: str, *, by: Actor, progress: Any = None) -> dict[str, Any]:
     made.write_text(json.dumps({"look": batch.look, "report": report.as_dict()}, default=str), encoding="utf-8")
     made.replace(batch.folder / REPORT)
     return report.counts()
+
+
+def tidy(*, by: Actor) -> int:
+    """Remove the files of uploads that are over: imported, or not looked at any more, for as long as `imports.keep_days` says."""
+    by.need("admin", "sales-ops", to="remove old uploads")
+    before = timezone.now() - timedelta(days=current().settings.imports.keep_days)
+    old = [batch for batch in (Batch(item.name, item) for item in sorted(_inbox().iterdir()) if item.is_dir()) if _over(batch, before)]
+    for batch in old:
+        uploads.drop(batch.folder)
+    if old:
+        detail = {"uploads": [batch.name for batch in old], "days": current().settings.imports.keep_days}
+        record(by=by.name, channel=by.channel, verb="facts.uploads_removed", subject="import", detail=detail)
+    return len(old)
+
+
+def _over(batch: Batch, before: datetime) -> bool:
+    """Whether nothing is done with a batch any more, and nothing was since then."""
+    jobs = list(Job.objects.filter(Q(key=f"import-{batch.name}") | Q(key__startswith=f"preview-{batch.name}-")))
+    if any(job.status in ("queued", "running") for job in jobs):
+        return False
+    touched = [datetime.fromtimestamp(item.stat().st_mtime, UTC) for item in (batch.folder, *batch.folder.iterdir())]
+    return max([*touched, *(job.finished_at for job in jobs if job.finished_at)]) < before
 
 
 def server_folders() -> list[Path]:

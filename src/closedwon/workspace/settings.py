@@ -34,6 +34,7 @@ class ImportSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     folders: tuple[str, ...] = ()
+    keep_days: int = Field(default=30, ge=0, le=3650)
 
 
 class Settings(BaseModel):
