@@ -36,6 +36,7 @@ SETTINGS = {
     "calendar.anchor": "With weeks: the year ends on the `last` such weekday of the month, or on the one `nearest` to its end.",
     "storage": "Options of S3-compatible storage, without secrets, as in `AWS_ENDPOINT_URL` and `AWS_REGION`.",
     "imports.folders": "Folders of this machine, and all below them, from which the import page may take files. Relative ones are of the workspace.",
+    "imports.keep_days": "Days for which uploaded files are kept after their import is over, and after the last look at an upload that nobody imported.",
     "connections": "Settings of connected systems. Nothing reads it yet.",
 }
 
@@ -72,6 +73,8 @@ ENVIRONMENT = {
     "CLOSEDWON_TEST_DATA": ("develop", "The folder of data sets that tests may use."),
     "CLOSEDWON_TEST_DATABASE_URL": ("develop", "The PostgreSQL that tests run on."),
     "CLOSEDWON_REQUIRE": ("develop", "Parts that tests may not leave out: `browser postgres spark data`."),
+    "CLOSEDWON_BACKTEST_EXAMPLES": (
+    "CLOSEDWON_BENCH": ("develop", "The benchmarks that `make bench` runs, by name; all by default."),
     "CLOSEDWON_UPDATE_SCREENSHOTS": ("develop", "`1` keeps the pictures that the browser tests take as `docs/screenshots`."),
     "CLOSEDWON_UPDATE_SNAPSHOTS": ("develop", "`1` lets tests write the committed Spark SQL anew."),
     "CLOSEDWON_BROWSER_DEMO": ("develop", "A demo folder that browser tests use instead of a new one."),
