@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from functools import cached_property
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from closedwon.base.calendar import Calendar
+from closedwon.base.errors import Invalid
 from closedwon.forecast.actions.rollups import seat_names, seat_notes
-from closedwon.forecast.reading import Ask, Ground, rates_of
+from closedwon.forecast.reading import Ask, Ground, calendar, rates_of
 from closedwon.forecast.rules import converted
 from closedwon.forecast.summary.policy import DAYS
 from closedwon.forecast.summary.week import CALLED, Call, Late
@@ -31,6 +33,20 @@ def due_before(at: datetime, weekday: str, hour: time, zone: ZoneInfo) -> dateti
         if day.weekday() == DAYS.index(weekday) and due <= at:
             return due.astimezone(UTC)
     return at - WEEK
+
+
+@lru_cache(maxsize=512)
+def _span(label: str, fiscal: Calendar) -> tuple[date, date] | None:
+    try:
+        found = fiscal.period(label)
+    except Invalid:
+        return None
+    return found.start, found.end
+
+
+def span_of(label: str) -> tuple[date, date] | None:
+    """From which day to which a period of that label goes, the last day not in it; None for a label that the calendar does not know."""
+    return _span(label, calendar())
 
 
 @dataclass(frozen=True)
@@ -58,7 +74,7 @@ class CallBook:
                 continue
             seat = row["position_id"]
             recent[seat] = max(recent.get(seat, row["as_of_at"]), row["as_of_at"])
-            if row["period"] == ask.period.label and row["category"] in CALLED:
+            if row["category"] in CALLED and span_of(row["period"]) == (ask.period.start, ask.period.end):
                 mine.setdefault(seat, []).append(row)
         for rows in mine.values():
             rows.sort(key=lambda row: (row["as_of_at"], row["category"]))

@@ -256,7 +256,9 @@ def _moved(t: Teller) -> Section:
     opening: list[Sentence] = []
     if week.quota and t.tells(net):
         text = "Open pipeline " + ("grew" if net > 0 else "shrank") + " by {net} to {end}."
-        opening.append(line("net", text, net=t.money("flow.moved", net, "waterfall"), end=t.money("flow.end", flow.get("end", 0), "waterfall")))
+        opening.append(
+            line("net", text, net=t.money("flow.moved", net, "waterfall"), end=t.money("flow.end", flow.get("end", 0), "waterfall"))
+        )
     into = [t.money(f"flow.{name}", flow[name], "waterfall") for name in INTO if t.tells(flow.get(name))]
     out = [
         t.money(f"flow.{name}", flow[name], "waterfall")

@@ -63,7 +63,7 @@ weeks = st.fixed_dictionaries(
     optional={
         "quota": sizes,
         "closed_before": amounts,
-        "rollup": st.fixed_dictionaries({name: amounts for name in ("commit", "most_likely", "best_case")}),
+        "rollup": st.fixed_dictionaries(dict.fromkeys(("commit", "most_likely", "best_case"), amounts)),
         "rollup_before": calls(),
         "open_commit": sizes,
         "coverage_year": st.floats(0, 20),
