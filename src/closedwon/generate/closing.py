@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from closedwon.generate import names
 from closedwon.generate.arrow import Writer, ids
 from closedwon.generate.chain import EXPANSION, NEW, RENEWAL
 from closedwon.generate.planting import Garden
@@ -15,7 +14,6 @@ from closedwon.generate.tables import Batch
 from closedwon.generate.timeline import DAY, HOUR, Array, as_date
 
 MINUTE = HOUR // 60
-STAGE = names.STAGES
 CLOSE = "forecast close"
 FINANCE_KINDS = ("new", "expansion", "contraction", "debook")
 
@@ -90,26 +88,46 @@ def _differ(batch: Batch, out: Writer, rows: list[dict[str, Any]], last: list[di
     return [one for one in rows if one is not own[0]] + extra
 
 
-def planted(g: Garden) -> None:
-    """Signed deals of the running quarter on their way to an order: just signed, in the booking check, sent back; and what finance knows of them."""
-    middle = g.world.segments[1]
-    for number, (company, value, days, checks, situation, detail) in enumerate((
-        ("Alder & Pike Instruments", 86_000, 1, (), "signed, not yet looked at", "signed yesterday evening"),
-        ("Verdana Health Systems", 142_000, 2, (("started", ""),), "in the booking check", "the check began yesterday"),
-        ("Kestrel Point Airlines", 118_000, 5, (("started", ""), ("rejected", "The bill-to address differs from the order form")),
-         "sent back by the booking check", "bill-to typo"),
-    )):  # fmt: skip
-        account = g.account(company, middle, industry="Healthcare" if "Health" in company else "Manufacturing", employees=900 + 40 * number)
-        won = g.world.date(days)
-        deal = g.deal(
-            f"{company} · New Business", account, g.rep(g.world.regions[0], middle, 4 + number), g.day("q-1", 20 + number), won, value
+def held(batch: Batch, booked: Array, booked_day: Array) -> Array:
+    """Two new customers of the last days, in the first batch, whose orders are not accepted yet: the booking check has them."""
+    if batch.deal0 != 0:
+        return np.zeros(0, dtype=np.int64)
+    today = batch.world.today
+    lately = booked & (batch.book.deals["kind"] == NEW) & (booked_day >= today - 14) & (booked_day < today - 1)
+    return np.flatnonzero(lately & (batch.world.fiscal.quarter(booked_day) == batch.world.quarter))[:2]
+
+
+def checks(batch: Batch, out: Writer) -> None:
+    """The booking checks of the deals that are held: one at work, one sent back."""
+    deals = batch.book.deals
+    row = deals["held"]
+    if not len(row):
+        return
+    stories = (
+        ("in the booking check", "the order form is being compared with the quote", (("started", None),)),
+        (
+            "sent back by the booking check",
+            "bill-to typo",
+            (("started", None), ("rejected", "The bill-to address differs from the order form")),
+        ),
+    )
+    numbers = batch.opportunities(row).to_pylist()
+    rows, notes = [], []
+    for deal, day, (situation, detail, steps) in zip(numbers, deals["booked_day"][row].tolist(), stories, strict=False):
+        rows += [
+            {"opportunity_id": deal, "at": min(int(day) * DAY + 24 * HOUR + step * HOUR, batch.world.horizon - HOUR + step), "status": status,
+             "reason": reason, "user_id": batch.staff.id("finance")}
+            for step, (status, reason) in enumerate(steps)
+        ]  # fmt: skip
+        notes.append(
+            {"situation": situation, "family": "close", "table_name": "opportunities", "id": deal, "detail": detail, "page": CLOSE}
         )
-        deal.change(g.day("q-1", 70), stage=STAGE[5], forecast_category="commit").win(won, hour=22)
-        deal.row["booked_at"] = None
-        for step, (status, reason) in enumerate(checks):
-            g.add("booking_checks", opportunity_id=deal.id, at=(won + 1 + step) * DAY + 9 * HOUR, status=status, reason=reason or None,
-                  user_id=g.staff.id("finance"))  # fmt: skip
-        g.note(situation, "close", "opportunities", deal.id, detail, CLOSE)
+    out.add_rows("booking_checks", rows)
+    out.add_rows("truth_situations", notes)
+
+
+def planted(g: Garden) -> None:
+    """What finance knows of the planted orders: all of the last three finished quarters but those that came too late."""
     first, last = g.day("q-3"), g.day("q")
     for order in list(g.rows.get("bookings", [])):
         day = (order["booked_on"] - as_date(0)).days

@@ -79,7 +79,7 @@ def generate(settings: Settings, out: Path, progress: object = None) -> dict[str
     writer = Writer(out, truth.TRUTH, truth.CUSTOM)
     market, totals = Market(world, staff), Totals(world, staff)
     plan = planted.Planted(world, staff)
-    left = settings.opportunities - plan.counted
+    left = settings.opportunities - len(plan.deals)
     new_share = settings.shape.new_share
     batches = max(1, -(-left // BATCH))
     for number, size in enumerate(np.diff(np.linspace(0, left, batches + 1).astype(np.int64))):

@@ -68,6 +68,7 @@ def _bookings(batch: Batch, out: Writer) -> None:
             np.zeros(len(there), dtype=np.int64)), "at": at[there], "share_ppm": np.full(len(there), 1_000_000),
         })  # fmt: skip
     closing.finance(batch, out, row)
+    closing.checks(batch, out)
     _churn(batch, out)
 
 

@@ -28,8 +28,6 @@ class Planted:
         deals(self.garden)
         planted_renewals.renewals(self.garden)
         planted_dirt.dirt(self.garden)
-        self.counted = len(self.garden.deals)
-        """How many of the settings' deals are planted; those of the running close come on top."""
         closing.planted(self.garden)
 
     @property

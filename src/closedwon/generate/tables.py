@@ -195,6 +195,13 @@ def _contacts(batch: Batch, out: Writer) -> None:
     })  # fmt: skip
 
 
+def _held(batch: Batch, booked: Array, booked_day: Array) -> Array:
+    """The deals whose orders the booking check has."""
+    from closedwon.generate.closing import held
+
+    return held(batch, booked, booked_day)
+
+
 def _accepted(batch: Batch, booked_day: Array) -> Array:
     """When the order of each deal is accepted."""
     from closedwon.generate.closing import accepted_at
@@ -221,6 +228,8 @@ def _deals(batch: Batch, out: Writer) -> None:
     )
     deals["booked_day"] = booked_day
     booked = won & (booked_day < world.today)
+    deals["held"] = _held(batch, booked, booked_day)
+    booked[deals["held"]] = False
     deals["booked"] = booked
     stage_at = batch.lives.paths["stage"]
     accepted = np.where(stage_at.values[:, 0] >= 1, now["born"], stage_at.at[:, :3].min(axis=1))

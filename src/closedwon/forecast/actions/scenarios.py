@@ -305,6 +305,17 @@ def run_stored(number: int, *, by: Actor, **asked: Any) -> Comparison:
     return replace(made, stored=found)
 
 
+def shown_changes(found: Scenario, *, by: Actor) -> list[dict[str, Any]]:
+    """A stored scenario's changes without those of deals that the actor may not see."""
+    if found.owner == by.name:
+        return list(found.changes)
+    on = ground()
+    ask = ask_for(on)
+    sight = visible_deals(seen_by(by, ask, on), cutoff=ask.cutoff, release=on.release)
+    about = ("remove", "delay", "probability")
+    return [one for one in found.changes if sight is None or one["kind"] not in about or one.get("subject") in (*sight, BIGGEST)]
+
+
 def next_quarter(ask: Ask) -> date:
     """A day in the quarter after the question's period, for a delay in one click."""
     return calendar().next(ask.period).start + timedelta(days=30) if ask.period.kind != "all" else ask.day
