@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from closedwon.approvals.actions import adding, deciding, exemptions, files, links, looking, slack, submitting
 from closedwon.approvals.actions.common import policies
-from closedwon.approvals.actions.people import names, person_of
+from closedwon.approvals.actions.people import called, names, person_of
 from closedwon.approvals.actions.subjects import subject_of
 from closedwon.approvals.pages_beside import routes as beside
 from closedwon.approvals.strength import strength_of
@@ -164,12 +164,15 @@ def one(request: HttpRequest, number: int) -> HttpResponse:
 def _one(request: HttpRequest, number: int, by: Actor, *, failed: ClosedwonError | None = None, **more: Any) -> HttpResponse:
     found = looking.one(number, by=by)
     waiting = looking.inbox(by=by)
+    known = called({one.by for one in found["attachments"]} | {one.created_by for one in found["versions"]})
+    for one_file in found["attachments"]:
+        one_file.who = known[one_file.by]
     for past in found["history"]:
         past.word, past.tone = STATE_WORDS[past.state], TONES[past.state]
     sheets = list(found["subject"].sheets(by, found["request"]))
     place = next((at for at, row in enumerate(waiting, 1) if row["request"].pk == number), 0)
     context = {
-        **{name: value for name, value in found.items() if name != "request"}, "asked": found["request"], "title": found["request"].title, "events": _events(found), "step_rows": _steps(found), "place": place, "of": len(waiting),
+        **{name: value for name, value in found.items() if name != "request"}, "asked": found["request"], "title": found["request"].title, "events": _events(found, known), "words_first": any(row["long"] and row["tested"] for row in found["values"]), "step_rows": _steps(found), "place": place, "of": len(waiting),
         "tone": TONES.get(found["request"].state, ""), "key": secrets.token_hex(16), "me": person_of(by),
         "submitter": found["names"].get(found["request"].submitter, found["request"].submitter),
         "shorts": [row for row in found["values"] if not row["long"]], "longs": [row for row in found["values"] if row["long"]],
@@ -231,13 +234,13 @@ VERBS = {
 }
 
 
-def _events(found: dict[str, Any]) -> list[Event]:
+def _events(found: dict[str, Any], logins: Mapping[str, str]) -> list[Event]:
     known = found["names"]
     made = [
         Event(
             version.created_at,
             "Submitted" if version.number == 1 else f"Version {version.number} submitted",
-            known.get(found["request"].submitter, version.created_by) if version.number == 1 else version.created_by,
+            logins[version.created_by],
             version.note,
         )
         for version in found["versions"]
@@ -248,7 +251,7 @@ def _events(found: dict[str, Any]) -> list[Event]:
         tone = {"approve": "good", "reject": "bad", "condition": "warn", "override": "warn", "meet": "good"}[decision.verb]
         text = f"{VERBS[decision.verb]} (version {decision.version.number}){place}"
         made.append(Event(decision.at, text, known.get(decision.person, decision.person), words, tone))
-    made += [Event(one.at, f"File added: {one.name}", one.by) for one in found["attachments"]]
+    made += [Event(one.at, f"File added: {one.name}", logins[one.by]) for one in found["attachments"]]
     made += [Event(said.at, "Comment", known.get(said.person, said.by), said.text) for said in found["comments"]]
     return sorted(made, key=lambda event: event.at, reverse=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from closedwon.approvals.actions import exemptions, files, standing
 from closedwon.approvals.actions.common import policies, today
-from closedwon.approvals.actions.people import names, people, person_of
+from closedwon.approvals.actions.people import called, names, people, person_of
 from closedwon.approvals.actions.subjects import subject_of
 from closedwon.approvals.download import download
 from closedwon.base.errors import ClosedwonError, Invalid
@@ -57,16 +58,17 @@ def exceptions(request: HttpRequest) -> HttpResponse:
     by, every = web_actor(request), request.GET.get("all") == "1"
     day = today(timezone.now())
     found = exemptions.exceptions(by=by, all_=every)
-    rows = [_exception(row, day) for row in sorted(found, key=lambda row: (exemptions.state_of(row, day) != "holds", -row.pk))[:500]]
+    known = called({row.by for row in found} | {row.ended_by for row in found if row.ended_by})
+    rows = [_exception(row, day, known) for row in sorted(found, key=lambda row: (exemptions.state_of(row, day) != "holds", -row.pk))[:500]]
     context = {"rows": rows, "every": every, "may_revoke": by.has(*exemptions.KEEPERS), "day": day}
     return render(request, "approvals/exceptions.html", context)
 
 
-def _exception(row: Any, day: date) -> dict[str, Any]:
+def _exception(row: Any, day: date, known: Mapping[str, str]) -> dict[str, Any]:
     state = exemptions.state_of(row, day)
     return {
         "row": row, "state": state, "tone": STATE_TONES.get(state, ""), "whom": subject_of(row.request.kind).named(row.scope, row.subject_id),
-        "soon": bool(state == "holds" and row.until is not None and (row.until - day).days <= 30), "holds": state in ("holds", "begins later"),
+        "soon": bool(state == "holds" and row.until is not None and (row.until - day).days <= 30), "holds": state in ("holds", "begins later"), "by": known[row.by], "ended_by": known.get(row.ended_by, ""),
     }  # fmt: skip
 
 

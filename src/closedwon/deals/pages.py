@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from closedwon.approvals.actions.common import today
 from closedwon.approvals.actions.looking import values_of
-from closedwon.approvals.actions.people import names
+from closedwon.approvals.actions.people import called, names
 from closedwon.approvals.pages import STATE_WORDS, TONES
 from closedwon.approvals.rules.reading import request_of
 from closedwon.approvals.rules.united import United
@@ -224,6 +224,9 @@ def one(request: HttpRequest, number: int) -> HttpResponse:
     by = web_actor(request)
     found = actions.find(number, by=by)
     versions = list(found.approval.versions.order_by("-number")) if found.approval else []
+    known = called({version.created_by for version in versions})
+    for version in versions:
+        version.who = known[version.created_by]
     content = versions[0].content if versions else found.content
     values = values_of(actions.united_now(), request_of(content))
     context = {

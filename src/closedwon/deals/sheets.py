@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from closedwon.approvals.actions.common import asked_of, policies, today
 from closedwon.approvals.actions.exemptions import holding_for
+from closedwon.approvals.actions.people import called
 from closedwon.approvals.actions.subjects import Row, Sheet
 from closedwon.approvals.models import Exemption, Request
 from closedwon.approvals.rules.facts import facts, shown
@@ -120,7 +121,7 @@ def promise_row(one: Exemption, day: date) -> Row:
     ends = f"until {one.until:%d %b %Y}" if one.until else "no end"
     left = "" if one.uses_left is None else f", {one.uses_left} left"
     tone = "bad" if one.until is not None and (one.until - day).days <= SOON else ""
-    return Row(one.what, ends + left, f"noted by {one.by}", tone, "/approvals/exceptions/")
+    return Row(one.what, ends + left, f"noted by {called([one.by])[one.by]}", tone, "/approvals/exceptions/")
 
 
 def _links(by: Actor, request: Request) -> Sheet | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -61,6 +61,19 @@ def names(ids: set[str]) -> dict[str, str]:
         }
         found |= {one: logins[one] for one in missing if one in logins}
     return {one: found.get(one, one) for one in ids}
+
+
+def called(actors: Collection[str]) -> dict[str, str]:
+    """The names of actors as the trail writes them, a mail address perhaps with who acted for it; others stand for themselves."""
+    mails = {one: one.partition(" (")[0] for one in actors}
+    users = {user.email: user for user in User.objects.filter(email__in=sorted(set(mails.values())))}
+    ids = names({user.person_id for user in users.values() if user.person_id})
+    made = {}
+    for one, mail in mails.items():
+        user = users.get(mail)
+        name = (ids.get(user.person_id) or str(user)) if user else mail
+        made[one] = f"{name}{one[len(mail) :]}"
+    return made
 
 
 def _grouped(rows: Any, key: str) -> dict[str, list[Any]]:
