@@ -16,6 +16,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from closedwon.base.errors import ClosedwonError
 from closedwon.people.api_auth import SessionAuth, TokenAuth
 from closedwon.policies.formula_api import router as formula_router
+from closedwon.site.logs import REQUEST
 
 LOG = logging.getLogger("closedwon.api")
 
@@ -67,7 +68,8 @@ def _not_found(_request: HttpRequest, _error: Http404) -> HttpResponse:
 @api.exception_handler(Exception)
 def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
     LOG.error("The API failed at %s %s", request.method, request.path, exc_info=error)
-    return problem(500, "closedwon failed", "The failure was logged; nothing was changed.")
+    mend = "Try again; if it fails again, tell whoever runs this site the reference."
+    return problem(500, "closedwon failed", "The failure was logged; nothing was changed.", mend=mend, reference=REQUEST.get())
 
 
 for _name in settings.FIELDS:

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from closedwon.base.errors import ClosedwonError
+from closedwon.site.logs import REQUEST
 from closedwon.ui import format as fmt
 
 LOG = logging.getLogger("closedwon.site")
@@ -86,9 +87,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def failed(_request: HttpRequest) -> HttpResponse:
-    """The page after a failure of our own; it needs nothing that may have failed too."""
+    """The page after a failure of our own, with the reference that the log has too; it needs nothing that may have failed."""
+    reference = REQUEST.get()
     try:
-        return HttpResponse(render_to_string("site/failed.html", {"theme": "auto"}), status=500)
+        return HttpResponse(render_to_string("site/failed.html", {"reference": reference}), status=500)
     except Exception:
         LOG.exception("The page for failures failed")
-        return HttpResponse("closedwon failed. The failure was logged; nothing was changed.", status=500, content_type="text/plain")
+        said = f"closedwon failed. The failure was logged as {reference}; nothing was changed."
+        return HttpResponse(said, status=500, content_type="text/plain")

@@ -45,6 +45,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class TextFormatter(logging.Formatter):
+    """A log record as a line for people, with the request's id at its end."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
+        """Give the line."""
+        line, request = super().formatMessage(record), REQUEST.get()
+        return f"{line} [{request}]" if request else line
+
+
 class RequestLog:
     """Give every request an id (or take a proxy's), send it back, and log and count the answer."""
 
@@ -122,7 +131,7 @@ def config(*, quiet: bool = False) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {
             "json": {"()": "closedwon.site.logs.JsonFormatter"},
-            "text": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+            "text": {"()": "closedwon.site.logs.TextFormatter", "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"},
         },
         "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "text" if text else "json"}},
         "root": {"handlers": ["out"], "level": level},

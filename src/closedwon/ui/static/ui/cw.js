@@ -240,7 +240,7 @@
   document.addEventListener("htmx:beforeRequest", () => root.classList.add("cw-waiting"));
   document.addEventListener("htmx:afterRequest", () => root.classList.remove("cw-waiting"));
   document.addEventListener("htmx:afterSwap", (event) => { ready(event.detail.target.isConnected ? event.detail.target : document); if (event.detail.target.id === "drawer-body") { const title = $("h1,h2", event.detail.target); if (title) drawer().setAttribute("aria-label", title.textContent.trim()); } });
-  document.addEventListener("htmx:responseError", (event) => { if (!(event.detail.xhr.getResponseHeader("HX-Trigger") || "").includes("cw:toast")) toast(`The page did not answer (${event.detail.xhr.status}). Try again.`, "error"); });
+  document.addEventListener("htmx:responseError", (event) => { if (!(event.detail.xhr.getResponseHeader("HX-Trigger") || "").includes("cw:toast")) { const id = event.detail.xhr.getResponseHeader("X-Request-ID"); toast(`The page did not answer (${event.detail.xhr.status}). Try again${id ? `; the reference for whoever runs this site is ${id}` : ""}.`, "error"); } });
   document.addEventListener("htmx:sendError", () => toast("closedwon cannot be reached. Check the connection and try again.", "error"));
   document.addEventListener("cw:toast", (event) => { const said = event.detail || {}; (said.all || [said]).forEach((one) => toast(one.text, one.tone)); });
 
