@@ -13,7 +13,7 @@ from django.urls import include, path
 from django.views.decorators.http import require_GET
 
 from closedwon.base.errors import Invalid
-from closedwon.forecast import actions, pages_flags, pages_projection, pages_summary, showing
+from closedwon.forecast import actions, pages_accuracy, pages_flags, pages_pacing, pages_projection, pages_summary, showing
 from closedwon.forecast.actions import projection
 from closedwon.forecast.actions.board import Board
 from closedwon.forecast.actions.projection import Machine
@@ -196,7 +196,15 @@ def _tree(request: HttpRequest, view: View, made: Board, mode: str, machine: Mac
         money("pipeline", "Pipeline"),
         Col("rest", "Cover of rest", "ratio", phone="hide", hint="Open deals of the period over what is left of the quota after closed"),
         money("booked", "Booked"),
-        Col("year", "Year", "change", currency=unit, phone="hide", hint="Closed against the same day of the same period a year before"),
+        Col(
+            "year",
+            "Year",
+            "change",
+            currency=unit,
+            places=0,
+            phone="hide",
+            hint="Closed against the same day of the same period a year before",
+        ),
     ]
     rows = [_tree_row(made, line, mode, machine) for line in made.lines]
     return TreeTable(
@@ -501,6 +509,8 @@ urlpatterns = [
                     path("deals", deals, name="deals"),
                     *pages_flags.paths,
                     *pages_projection.paths,
+                    *pages_accuracy.paths,
+                    *pages_pacing.paths,
                     *pages_summary.paths,
                 ],
                 "forecast",

@@ -59,9 +59,9 @@ class Accuracy:
         """Whether there is any call to hold against what came."""
         return any(line.call is not None for line in self.lines)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The lines and then their sums as the contract has them, amounts in major units as text, empty where there is none."""
-        return [self._row(line) for line in (*self.lines, *self.sums)]
+    def rows(self, some: Sequence[rules.Line] | None = None) -> list[dict[str, Any]]:
+        """The lines and then their sums, or some of them, as the contract has them: money in major units as text, empty where there is none."""
+        return [self._row(line) for line in ((*self.lines, *self.sums) if some is None else some)]
 
     def _row(self, line: rules.Line) -> dict[str, Any]:
         def money(minor: int | None) -> str:
@@ -336,3 +336,8 @@ def moment_page(
         for row in found
     ]  # fmt: skip
     return DealPage(rows, count, total, ask.currency)
+
+
+def asked_of(as_of: When) -> Ask:
+    """The plain question of an as-of: the default type and currency."""
+    return ask_for(ground(), as_of=as_of)
