@@ -40,7 +40,7 @@ def _deal_columns() -> list[Col]:
     return [
         Col("name", "Deal", href=_link("/pipeline/deals/"), phone="title"),
         Col("account", "Account", href=_link("/pipeline/accounts/", "account_id")),
-        Col("amount_minor", "Amount", "money", currency="currency", phone="big", total=True),
+        Col("amount_minor", "Amount", "money", currency="currency", places=0, phone="big", total=True),
         Col("currency", "Currency", sort=False, phone="hide"),
         Col("stage", "Stage", filter=True),
         Col("category", "Category", filter=True, value=lambda row: row["category"].replace("_", " ").capitalize()),
@@ -209,7 +209,7 @@ def account(request: HttpRequest, account_id: str) -> HttpResponse:
         "crm:contracts",
         [
             Col("id", "Contract", phone="title"),
-            Col("arr_at_end_minor", "ARR at end", "money", currency="currency", phone="big"),
+            Col("arr_at_end_minor", "ARR at end", "money", currency="currency", places=0, phone="big"),
             Col("currency", "Currency", sort=False, phone="hide"),
             Col("start_date", "Starts", "date"),
             Col("end_date", "Ends", "date"),

@@ -15,6 +15,7 @@ from closedwon.crm.funnel.comparing import Compared, compared
 from closedwon.crm.funnel.curves import Curve
 from closedwon.crm.funnel.measuring import ALL, Measured, measured
 from closedwon.crm.funnel.reading import Ask, Ground
+from closedwon.crm.funnel.reading_leads import leads_page
 from closedwon.facts.engine import run
 from closedwon.people.actor import Actor
 
@@ -122,14 +123,13 @@ def behind(by: Actor, name: str, *, segment: str = "", outcome: str = "", skip: 
         raise Invalid("A page has 1 to 10,000 rows.")
     ask = reading.ask_for(**words)
     on = reading.ground(by, ask)
-    if metric.measure in ("lead", "response"):
-        from closedwon.crm.funnel.reading_leads import leads_behind
-
-        return leads_behind(on, ask, metric, segment, outcome, skip, take)
     page = {
         "measure": metric.measure, "every_segment": not segment or segment == ALL, "segment": segment, "every_stage": not metric.staged or not detail,
         "stage": detail, "every_outcome": not outcome, "outcome": outcome, "skip": skip, "take": take,
     }  # fmt: skip
+    if metric.measure in ("lead", "response"):
+        leads = leads_page(on, ask, page)
+        return Behind(leads, leads[0]["total"] if leads else 0, metric, detail)
     rule = rules.behind(reading.shape_of(ask, reading.funnel_policy()))
     rows = run(rule, {**reading.given(on, ask), "page": [page]}).to_pylist()
     named = reading.names_of([row["opportunity_id"] for row in rows], on, ask.cutoff)

@@ -22,7 +22,21 @@ from closedwon.workspace import current
 
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 GIVEN = {"period", "with", "as_of", "split", "deals"}
-DEAL = {"born", "stages", "amount", "amounts", "close", "closes", "order_type", "source", "loss_reason", "segment", "times", "deleted"}
+DEAL = {
+    "born",
+    "stages",
+    "amount",
+    "amounts",
+    "close",
+    "closes",
+    "order_type",
+    "source",
+    "loss_reason",
+    "segment",
+    "times",
+    "deleted",
+    "next_steps",
+}
 
 
 def run_case(policy: FunnelPolicy, given: Mapping[str, Any]) -> dict[str, str]:
@@ -91,7 +105,7 @@ def case_inputs(
         "deal_states": states, "stages": reading.stage_rows(pipeline, policy), "order_types": reading.order_type_rows(policy),
         "reasons": reading.reason_rows(policy), "left_out": [{"source": name.lower()} for name in counts.except_sources],
         "rates": [{"currency": current().settings.currency, "num": 1, "den": 1}], "visible": [], "owners": [],
-        "quarters": reading.quarter_rows(period, day), "accounts": [],
+        "quarters": reading.quarter_rows(period, day), "exits": reading.exit_rows(policy), "accounts": [],
         "params": [{
             "cutoff": cutoff, "day": day, "start_at": _at(period.start), "end_at": end, "start_day": period.start, "end_day": period.end,
             "seen_until": min(end, cutoff), "currency": current().settings.currency, "named": bool(counts.order_types), "untyped": counts.untyped,
@@ -122,6 +136,7 @@ def _states(name: str, deal: Mapping[str, Any]) -> list[dict[str, Any]]:
             *((_day(on), _day(value)) for on, value in deal.get("closes", ())),
         ],
     }
+    told["next_step"] = [(date.min, None), *((_day(on), value) for on, value in deal.get("next_steps", ()))]
     born = _day(deal["born"]) if deal.get("born") else told["stage"][0][0]
     if deal.get("deleted"):
         told["is_deleted"] = [(date.min, False), (_day(deal["deleted"]), True)]

@@ -28,8 +28,11 @@ class Part:
 
     def of(self, *outcomes: str) -> Part:
         """The rows with one of these outcomes."""
-        wanted = [at for at, word in enumerate(self.words) if word in outcomes]
-        return self.where(np.isin(self.outcome, wanted))
+        mask = np.zeros(len(self.n), dtype=bool)
+        for at, word in enumerate(self.words):
+            if word in outcomes:
+                mask |= self.outcome == at
+        return self.where(mask)
 
     def where(self, mask: Any) -> Part:
         """The rows of a mask."""
@@ -120,8 +123,8 @@ class Counted:
 
     @property
     def segments(self) -> list[str]:
-        """Every segment there is, `none` last."""
-        return sorted({key[2] for key in self._split}, key=lambda name: (name == "none", name.lower(), name))
+        """Every segment there is, `none` last; rows without a split are in none of them."""
+        return sorted({key[2] for key in self._split} - {""}, key=lambda name: (name == "none", name.lower(), name))
 
     def stages(self, measure: str) -> set[str]:
         """The stages of a measure."""

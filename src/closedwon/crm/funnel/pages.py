@@ -183,7 +183,7 @@ def metric(request: HttpRequest, name: str) -> HttpResponse:
     head |= {
         "title": title, "metric": found, "detail": detail, "segment": segment, "tiles": tiles, "rows": rows, "segments": segments, "one": one,
         "facts": _facts(view, found, made, segment), "chart": showing.curve_chart(curve, found, unit, _curve_title(found)) if curve and len(curve.points) > 1 else None,
-        "points": showing.thinned(curve, 24) if curve else [], "full": _link(request, view)(name, segment=segment), "back": view.url("/pipeline/funnel/", by=head["by"]),
+        "points": showing.thinned(curve, 12) if curve else [], "full": _link(request, view)(name, segment=segment), "back": view.url("/pipeline/funnel/", by=head["by"]),
     }  # fmt: skip
     return render(request, "crm/funnel/metric.html", head)
 

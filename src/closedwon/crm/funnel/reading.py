@@ -21,6 +21,7 @@ from closedwon.base.rates import ratios
 from closedwon.crm.funnel import rules
 from closedwon.crm.funnel.counted import Counted
 from closedwon.crm.funnel.policy import FunnelPolicy
+from closedwon.crm.funnel.reading_leads import more_facts
 from closedwon.crm.funnel.rules import Dimension, Shape
 from closedwon.crm.policy import PipelinePolicy
 from closedwon.facts.engine import query_rows, run
@@ -238,6 +239,11 @@ def reason_rows(policy: FunnelPolicy) -> list[dict[str, Any]]:
     return [{"reason": reason, "counts_as": how} for reason, how in sorted(made.items())]
 
 
+def exit_rows(policy: FunnelPolicy) -> list[dict[str, Any]]:
+    """Which fields each stage asks for when a deal leaves it."""
+    return [{"stage": one.stage, "field": name} for one in policy.exits for name in dict.fromkeys(one.fields)]
+
+
 def quarter_rows(period: Period, day: date) -> list[dict[str, Any]]:
     """Calendar quarters around a period: a push is a move of the close date into a later one."""
     first = max(2, (day.year - 12 if period.kind == "all" else period.start.year) - 6)
@@ -270,7 +276,7 @@ def given(on: Ground, ask: Ask) -> dict[str, Any]:
     start, end = bounds(ask.period)
     made |= {
         "stages": stage_rows(pipeline, policy), "order_types": order_type_rows(policy), "reasons": reason_rows(policy), "rates": rate_rows(ask, release),
-        "left_out": [{"source": name.lower()} for name in sorted(set(policy.counts.except_sources))], "quarters": quarter_rows(ask.period, ask.day),
+        "left_out": [{"source": name.lower()} for name in sorted(set(policy.counts.except_sources))], "quarters": quarter_rows(ask.period, ask.day), "exits": exit_rows(policy),
         "visible": pa.table({"opportunity_id": pa.array(sorted(ids or ()), pa.string())}), "owners": [{"user_id": name} for name in sorted(owners or ())],
         "params": [{
             "cutoff": ask.cutoff, "day": ask.day, "start_at": start, "end_at": end, "start_day": ask.period.start, "end_day": ask.period.end,
@@ -340,8 +346,6 @@ def people_rows(ask: Ask, release: Release | None) -> list[dict[str, Any]]:
 @lru_cache(maxsize=48)
 def counted(on: Ground, ask: Ask) -> Counted:
     """The counted outcomes of a question; kept in this process for a ground and a question."""
-    from closedwon.crm.funnel.reading_leads import more_facts
-
     found = run(rules.counted(shape_of(ask, funnel_policy())), given(on, ask))
     return Counted(pa.concat_tables([found, *more_facts(on, ask)]))
 

@@ -23,6 +23,8 @@ PARAMS = columns(
 )
 COUNTED = columns("measure segment stage outcome days:int amount_minor entry_minor n:int")
 BEHIND = columns("opportunity_id segment stage outcome days:int amount_minor entry_minor total:int row_no:int")
+FACTS = {"quarters": columns("starts:date ends:date"), "exits": columns("stage field", ("stage", "field"))}
+"""What the facts read besides deals."""
 PAGE = columns("measure every_segment:bool segment every_stage:bool stage every_outcome:bool outcome skip:int take:int")
 _GIVEN: dict[str, tuple[Column, ...]] = {
     "stages": STAGES, "order_types": ORDER_TYPES, "left_out": columns("source", ("source",)), "reasons": REASONS, "rates": RATES,
@@ -62,6 +64,18 @@ class Dimension:
         }.get(self.of, "")
 
     @property
+    def of_lead(self) -> str:
+        """The segment of a lead as SQL; nothing where leads know no such dimension."""
+        if self.of == "person":
+            return "COALESCE(NULLIF(person.label, ''), 'none')"
+        return f"COALESCE(NULLIF(s.{self.column}, ''), 'none')" if self.column in ("source", "campaign_id") else "''"
+
+    @property
+    def lead_join(self) -> str:
+        """The table that a lead's segment is read from, as SQL."""
+        return self.join if self.of == "person" else ""
+
+    @property
     def inputs(self) -> dict[str, tuple[Column, ...]]:
         """The tables that it reads."""
         custom = (Column(self.column, "text"),) if self.column.startswith("x_") else ()
@@ -87,7 +101,7 @@ class Shape:
         amounts = [f"s.{name}_minor" for name in self.measure]
         words = {
             "deal_amount": f"COALESCE({', '.join(amounts)})" if len(amounts) > 1 else amounts[0],
-            "deal_segment": self.dimension.sql, "deal_joins": self.dimension.join,
+            "deal_segment": self.dimension.sql, "lead_segment": self.dimension.of_lead, "lead_joins": self.dimension.lead_join, "deal_joins": self.dimension.join,
         }  # fmt: skip
         for word, meaning in words.items():
             text = text.replace(word, meaning)
@@ -117,7 +131,7 @@ def _inputs(shape: Shape, **more: tuple[Column, ...]) -> Mapping[str, tuple[Colu
 def counted(shape: Shape) -> Rule:
     """Deal states before a cutoff to counts of equal outcomes, per measure, segment and stage."""
     return FunnelRule(
-        "funnel_counted", "closedwon.crm.funnel", "sql/counted.sql", _inputs(shape, quarters=columns("starts:date ends:date")), COUNTED,
+        "funnel_counted", "closedwon.crm.funnel", "sql/counted.sql", _inputs(shape, **FACTS), COUNTED,
         ("measure", "segment", "stage", "outcome", "days", "amount_minor", "entry_minor"), before=("sql/lives.sql", "sql/facts.sql"), shape=shape,
     )  # fmt: skip
 
@@ -126,7 +140,7 @@ def counted(shape: Shape) -> Rule:
 def behind(shape: Shape) -> Rule:
     """Deal states before a cutoff to a page of the deals behind one measure."""
     return FunnelRule(
-        "funnel_behind", "closedwon.crm.funnel", "sql/behind.sql", _inputs(shape, quarters=columns("starts:date ends:date"), page=PAGE), BEHIND,
+        "funnel_behind", "closedwon.crm.funnel", "sql/behind.sql", _inputs(shape, **FACTS, page=PAGE), BEHIND,
         ("row_no",), before=("sql/lives.sql", "sql/facts.sql"), shape=shape,
     )  # fmt: skip
 
@@ -150,3 +164,38 @@ def signal(shape: Shape) -> Rule:
         before=("sql/lives.sql",),
         shape=shape,
     )
+
+
+LEAD_PARAMS = columns("cutoff:instant day:date start_at:instant end_at:instant every_lead:bool every_owner:bool minutes:int")
+_LEADS = {
+    "leads": table("leads").columns, "lead_changes": table("lead_changes").columns, "dead": columns("status", ("status",)), "seers": columns("user_id"),
+    "visible": columns("opportunity_id"), "owners": columns("user_id"), "params": LEAD_PARAMS,
+}  # fmt: skip
+LEAD_SPLITS = ("source", "campaign_id", "owner", "manager")
+"""What leads can be split by."""
+
+
+def _lead_rule(name: str, shape: Shape, outputs: tuple[Column, ...], order: tuple[str, ...], **more: tuple[Column, ...]) -> Rule:
+    inputs = {**_LEADS, **({"people": columns("user_id label")} if shape.dimension.of == "person" else {}), **more}
+    return FunnelRule(
+        f"funnel_leads_{name}",
+        "closedwon.crm.funnel",
+        f"sql/leads_{name}.sql",
+        inputs,
+        outputs,
+        order,
+        before=("sql/leads.sql",),
+        shape=shape,
+    )
+
+
+@lru_cache(maxsize=16)
+def leads_counted(shape: Shape) -> Rule:
+    """Leads before a cutoff to counts of equal outcomes: conversion in days, follow-up in hours."""
+    return _lead_rule("counted", shape, COUNTED, ("measure", "segment", "stage", "outcome", "days", "amount_minor", "entry_minor"))
+
+
+@lru_cache(maxsize=16)
+def leads_behind(shape: Shape) -> Rule:
+    """Leads before a cutoff to a page of those behind one measure."""
+    return _lead_rule("behind", shape, BEHIND, ("row_no",), page=PAGE)

@@ -67,8 +67,9 @@ def score(line: Compared) -> float:
 
 
 def notable(line: Compared) -> bool:
-    """Whether a metric moved by more than chance would explain."""
-    return score(line) > 1.96
+    """Whether a metric moved by more than chance would explain; what reads low because it is young or naive never does."""
+    metric = line.either.metric
+    return not metric.naive and metric.key != "cohort_win_rate" and score(line) > 1.96
 
 
 def sentence(made: Comparison) -> str:
@@ -151,10 +152,9 @@ def picture(made: Shown, compared: Comparison | None, link: Any) -> list[dict[st
 def table_rows(found: Sequence[Measured], compared: Comparison | None, unit: str) -> list[dict[str, Any]]:
     """The lines of a table of metrics."""
     rows = []
+    at = {(line.either.name, line.either.segment): line for line in compared.found} if compared else {}
     for one in found:
-        line = (
-            next((c for c in compared.found if c.either.name == one.name and c.either.segment == one.segment), None) if compared else None
-        )
+        line = at.get((one.name, one.segment))
         text, tone = change(line, unit)
         suffix = f" {UNITS[one.metric.unit]}" if UNITS[one.metric.unit] else ""
         rows.append({

@@ -1,7 +1,10 @@
 -- The deals behind one measure, largest first: a page of them, and how many there are.
 , chosen AS (
-    SELECT f.opportunity_id, f.segment, f.stage, f.outcome, f.days, f.amount_minor, f.entry_minor
+    SELECT
+      f.opportunity_id, f.segment, f.stage, f.outcome, f.days, f.entry_minor,
+      CASE WHEN f.measure IN ('closed', 'made', 'slip') THEN f.amount_minor ELSE l.amount_minor END AS amount_minor
     FROM facts AS f
+    JOIN lives AS l ON l.opportunity_id = f.opportunity_id
     CROSS JOIN page AS g
     WHERE f.measure = g.measure AND (g.every_segment OR f.segment = g.segment) AND (g.every_stage OR f.stage = g.stage)
       AND (g.every_outcome OR f.outcome = g.outcome)

@@ -400,7 +400,7 @@ WITH lives AS (
     CAST((
       CASE WHEN l.status = 'open' THEN p.day ELSE CAST(e.ended_at AS DATE) END
     ) - CAST(l.created_at AS DATE) AS BIGINT),
-    CAST(0 AS BIGINT),
+    CASE WHEN l.status = 'won' THEN l.amount_minor ELSE CAST(0 AS BIGINT) END,
     CAST(0 AS BIGINT)
   FROM lives AS l
   CROSS JOIN params AS p
@@ -616,6 +616,73 @@ WITH lives AS (
       l.opportunity_id,
       l.segment
   ) AS w
+  UNION ALL
+  SELECT
+    'exit',
+    x.opportunity_id,
+    x.segment,
+    x.stage,
+    CASE WHEN x.missing = 0 THEN 'kept' ELSE 'missing' END,
+    CAST(NULL AS BIGINT),
+    CAST(0 AS BIGINT),
+    CAST(0 AS BIGINT)
+  FROM (
+    SELECT
+      c.opportunity_id,
+      l.segment,
+      c.stage_key AS stage,
+      c.forward_at,
+      SUM(
+        CASE w.field
+          WHEN 'amount'
+          THEN CASE WHEN COALESCE(s.amount_minor, 0) = 0 THEN 1 ELSE 0 END
+          WHEN 'net_arr'
+          THEN CASE WHEN COALESCE(s.net_arr_minor, 0) = 0 THEN 1 ELSE 0 END
+          WHEN 'close_date'
+          THEN CASE WHEN s.close_date IS NULL THEN 1 ELSE 0 END
+          WHEN 'next_step'
+          THEN CASE WHEN COALESCE(s.next_step, '') = '' THEN 1 ELSE 0 END
+          WHEN 'order_type'
+          THEN CASE WHEN COALESCE(s.order_type, '') = '' THEN 1 ELSE 0 END
+          WHEN 'segment'
+          THEN CASE WHEN COALESCE(s.segment, '') = '' THEN 1 ELSE 0 END
+          WHEN 'region'
+          THEN CASE WHEN COALESCE(s.region, '') = '' THEN 1 ELSE 0 END
+          WHEN 'account_id'
+          THEN CASE WHEN COALESCE(s.account_id, '') = '' THEN 1 ELSE 0 END
+          WHEN 'owner_id'
+          THEN CASE WHEN COALESCE(s.owner_id, '') = '' THEN 1 ELSE 0 END
+          WHEN 'forecast_category'
+          THEN CASE WHEN COALESCE(s.forecast_category, '') = '' THEN 1 ELSE 0 END
+          WHEN 'product_family'
+          THEN CASE WHEN COALESCE(s.product_family, '') = '' THEN 1 ELSE 0 END
+          WHEN 'source'
+          THEN CASE WHEN COALESCE(s.source, '') = '' THEN 1 ELSE 0 END
+          WHEN 'start_date'
+          THEN CASE WHEN s.start_date IS NULL THEN 1 ELSE 0 END
+          WHEN 'term_months'
+          THEN CASE WHEN s.term_months IS NULL THEN 1 ELSE 0 END
+          WHEN 'probability'
+          THEN CASE WHEN s.probability_ppm IS NULL THEN 1 ELSE 0 END
+          ELSE 0
+        END
+      ) AS missing
+    FROM climbs AS c
+    JOIN exits AS w
+      ON w.stage = c.stage_key
+    JOIN lives AS l
+      ON l.opportunity_id = c.opportunity_id
+    JOIN deal_states AS s
+      ON s.opportunity_id = c.opportunity_id AND s.valid_from = c.forward_at
+    CROSS JOIN params AS p
+    WHERE
+      c.status = 'open' AND c.forward_at >= p.start_at AND c.forward_at < p.end_at
+    GROUP BY
+      c.opportunity_id,
+      l.segment,
+      c.stage_key,
+      c.forward_at
+  ) AS x
 )
 /* How many deals share an outcome, a number of days and amounts: what every metric is made of. */
 SELECT
