@@ -82,7 +82,7 @@ def _differ(batch: Batch, out: Writer, rows: list[dict[str, Any]], last: list[di
         },
     ]
     out.add_rows("truth_situations", [
-        {"situation": situation, "family": "close", "table_name": "finance_bookings", "id": one["order_id"], "detail": detail, "page": CLOSE}
+        {"situation": situation, "family": "close", "table_name": "bookings" if one is own[0] else "finance_bookings", "id": one["order_id"], "detail": detail, "page": CLOSE}
         for situation, one, detail in [*notes, ("finance has an order that nobody booked", extra[1], "a credit note typed as an order")]
     ])  # fmt: skip
     return [one for one in rows if one is not own[0]] + extra

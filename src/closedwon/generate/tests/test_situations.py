@@ -14,6 +14,10 @@ from closedwon.generate.settings import load
 
 TODAY = date(2026, 11, 25)
 NAMED = {
+    "close": {
+        "finance dates an order into the next quarter", "finance has an order that nobody booked", "finance has an order twice",
+        "finance has another amount", "finance misses an order", "finance took another rate", "in the booking check", "sent back by the booking check",
+    },
     "shape": {"one missed quarter"},
     "people": {
         "re-org on day 38", "interim leader with two seats", "vacant seat with open pipeline", "transfer SMB to mid-market with seven live deals",
@@ -82,6 +86,7 @@ def test_every_situation_is_noted_and_its_row_exists(t):
             "forecast_calls": "position_id",
             "assignments": "user_id",
             "bookings": "order_id",
+            "finance_bookings": "order_id",
         }
         if note["id"] and note["situation"] not in {"restated number", "one missed quarter"}:
             assert t.all(note["table_name"], note["id"], key.get(note["table_name"], "id")), note
