@@ -142,7 +142,8 @@ def _call_columns(unit: str) -> list[Col]:
     labels = {"commit": "Commit", "most_likely": "Most likely", "best_case": "Best case"}
     made = [Col(name, labels[name], "money", currency=unit, places=0, phone="big" if name == "most_likely" else "line") for name in CALLED]
     changes = [
-        Col(f"{name}_change", f"{labels[name]}, in the week", "change", currency=unit, hidden=name != "most_likely") for name in CALLED
+        Col(f"{name}_change", f"{labels[name]}, in the week", "change", currency=unit, places=0, hidden=name != "most_likely")
+        for name in CALLED
     ]
     return [*made, *changes, Col("note", "Note", sort=False, phone="hide")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -13,10 +13,10 @@ from closedwon.base.calendar import Period
 from closedwon.forecast.actions.deals import _cards
 from closedwon.forecast.actions.flags import all_marked, open_deals
 from closedwon.forecast.actions.rollups import When, rolled, seat_names, seat_notes
-from closedwon.forecast.actions.summary import Sight, deadline, policy_in_force, sight_of
+from closedwon.forecast.actions.summary import Sight, policy_in_force, sight_of
 from closedwon.forecast.reading import Ask, Ground, ask_for, calendar, ground, organisation
 from closedwon.forecast.showing import plain_label
-from closedwon.forecast.summary.calls import CallBook, due_before
+from closedwon.forecast.summary.calls import CallBook
 from closedwon.forecast.summary.policy import SummaryPolicy
 from closedwon.forecast.summary.scorecard import Marks, Row, Scorecard, in_order
 from closedwon.people.actor import Actor
@@ -88,7 +88,8 @@ def _rows(on: Ground, ask: Ask, sight: Sight, policy: SummaryPolicy, share: floa
     names, holders = seat_names(on, ask), seat_notes(on, ask)
     lines = {line.node: line for line in rolled(on, ask, sight.seen, every_seat=True).lines}
     heavy, marks = _marks(on, ask, sight, policy.scorecard_flags)
-    late, dues = _lateness(on, ask, sight)
+    calls = CallBook.of(on, ask, sight)
+    late, dues = calls.lateness(), calls.dues
     made = []
     for node in sorted(sight.nodes - {UNASSIGNED}):
         line = lines.get(node)
@@ -131,15 +132,3 @@ def _marks(on: Ground, ask: Ask, sight: Sight, wanted: Sequence[str]) -> tuple[d
                     mine = marks.setdefault(node, {})
                     mine[one.name] = mine.get(one.name, Marks()).plus(row["amount_minor"])
     return heavy, marks
-
-
-def _lateness(on: Ground, ask: Ask, sight: Sight) -> tuple[dict[str, int], list[datetime]]:
-    """How often each seat that calls was late or missing, of the times at which calls were due in the period so far."""
-    zone, told = current().zone, deadline()
-    dues: list[datetime] = []
-    due = due_before(ask.cutoff, told.weekday, told.time, zone)
-    while ask.period.kind != "all" and due.astimezone(zone).date() >= ask.period.start and len(dues) < 60:
-        if due.astimezone(zone).date() < ask.period.end:
-            dues.append(due)
-        due = due_before(due - timedelta(minutes=1), told.weekday, told.time, zone)
-    return CallBook.of(on, ask, sight).lateness(dues, told.opens_days), dues

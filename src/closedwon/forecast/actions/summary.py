@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,11 +19,10 @@ from closedwon.forecast.actions.flows import fallen, nodes_of
 from closedwon.forecast.actions.rollups import When, rolled, seat_names, seen_by, visible_nodes
 from closedwon.forecast.reading import Ask, Ground, ask_for, ground, organisation, waterfall_inputs
 from closedwon.forecast.results import Line
-from closedwon.forecast.rhythm import Deadline
 from closedwon.forecast.showing import plain_label
 from closedwon.forecast.summary import rules as summary_rules
 from closedwon.forecast.summary import week as weeks
-from closedwon.forecast.summary.calls import CallBook, due_before
+from closedwon.forecast.summary.calls import CallBook
 from closedwon.forecast.summary.policy import SummaryPolicy, due_day
 from closedwon.forecast.summary.say import Say
 from closedwon.forecast.summary.sentences import write
@@ -47,12 +46,6 @@ def policy_in_force() -> SummaryPolicy:
     """The summary policy in force; the shipped numbers where none was ever applied."""
     version = in_force("summary")
     return SummaryPolicy(reference="none applied") if version is None else value_of(version)
-
-
-def deadline() -> Deadline:
-    """When calls are due, by the rhythm policy in force; the shipped deadline where none was ever applied."""
-    version = in_force("rhythm")
-    return Deadline() if version is None else value_of(version).deadline
 
 
 def say() -> Say:
@@ -130,8 +123,7 @@ def week(on: Ground, ask: Ask, by: Actor, node: str | None) -> Week:
     sources = sources_of(on, ask, before, sight)
     is_open = ask.day < ask.period.last
     risks = _risks(on, ask, sight) if is_open else _Risks()
-    due = _due(ask)
-    late = calls.late(due, deadline().opens_days) if due else []
+    late = calls.late()
     return Week(
         company=current().settings.company, scope=_scope(on, ask, sight), type=ask.type.label, period=ask.period.label, currency=ask.currency,
         day=ask.day, since=before.day, days_left=max(0, (ask.period.last - ask.day).days), sources=sources, quota=now.quota or None,
@@ -141,7 +133,7 @@ def week(on: Ground, ask: Ask, by: Actor, node: str | None) -> Week:
         calls_known=calls.known, below=_below(on, ask, sight, calls, found), machine=found, flow=fall.total.amounts,
         moves=_moves(on, before, ask, sight, fall.total.amounts), flagged=risks.flagged, forecasted=sum(now[name] for name in FORECAST),
         risks=risks.risks, largest=risks.largest, asks=risks.asks, due=due_day(ask.day, policy.tell.asks_due), late=late,
-        expected=len(calls.callers) if due else 0, calls_due=fmt.instant(due) if due else "", alarms=fall.alarms if sight.seen.everything else (),
+        expected=len(calls.callers), calls_due=fmt.instant(calls.due) if calls.due else "", alarms=fall.alarms if sight.seen.everything else (),
     )  # fmt: skip
 
 
@@ -226,13 +218,6 @@ def _below(on: Ground, ask: Ask, sight: Sight, calls: CallBook, found: weeks.Mac
             machine = None if line is None or not expected else line["closed"] + expected.get(node, 0)
             made.append(replace(call, rollup=rollup, machine=machine, quota=None if line is None else line.quota))
     return made
-
-
-def _due(ask: Ask) -> datetime | None:
-    """The last instant at or before the question's at which calls were due; None where that lies before the period."""
-    told = deadline()
-    due = due_before(ask.cutoff, told.weekday, told.time, current().zone)
-    return due if ask.period.start <= due.astimezone(current().zone).date() < ask.period.end else None
 
 
 def _moves(on: Ground, before: Ask, ask: Ask, sight: Sight, total: Mapping[str, int]) -> list[weeks.Move]:
@@ -368,4 +353,4 @@ def calls_of_week(
     return made
 
 
-__all__ = ["calls_of_week", "deadline", "policy_in_force", "say", "sight_of", "sources_of", "summary", "week"]
+__all__ = ["calls_of_week", "policy_in_force", "say", "sight_of", "sources_of", "summary", "week"]

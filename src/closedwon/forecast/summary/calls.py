@@ -1,27 +1,25 @@
-"""Calls of the named table `forecast_calls`: the last one of a seat at an instant, the one a week before, and who is late."""
+"""Calls as the summary reads them: the one of a seat as it stands, the one a week before, and who is late."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from closedwon.base.calendar import Calendar
-from closedwon.base.errors import Invalid
+from closedwon.forecast import history
 from closedwon.forecast.actions.rollups import seat_names, seat_notes
-from closedwon.forecast.reading import Ask, Ground, calendar, rates_of
-from closedwon.forecast.rules import converted
+from closedwon.forecast.actions.standing import Book
+from closedwon.forecast.reading import Ask, Ground
 from closedwon.forecast.summary.policy import DAYS
 from closedwon.forecast.summary.week import CALLED, Call, Late
 from closedwon.people.visibility import closing_cutoff
 from closedwon.ui import format as fmt
+from closedwon.workspace import current
 
 WEEK = timedelta(days=7)
-LONG = timedelta(days=56)
-"""A seat that called within so long is one that calls."""
 
 
 def due_before(at: datetime, weekday: str, hour: time, zone: ZoneInfo) -> datetime:
@@ -35,81 +33,46 @@ def due_before(at: datetime, weekday: str, hour: time, zone: ZoneInfo) -> dateti
     return at - WEEK
 
 
-@lru_cache(maxsize=512)
-def _span(label: str, fiscal: Calendar) -> tuple[date, date] | None:
-    try:
-        found = fiscal.period(label)
-    except Invalid:
-        return None
-    return found.start, found.end
-
-
-def span_of(label: str) -> tuple[date, date] | None:
-    """From which day to which a period of that label goes, the last day not in it; None for a label that the calendar does not know."""
-    return _span(label, calendar())
-
-
 @dataclass(frozen=True)
 class CallBook:
-    """The calls for a question that its reader may see, by seat, in the order of time."""
+    """The calls for a question that its reader may see."""
 
-    rows: Mapping[str, Sequence[Mapping[str, Any]]]
-    ask: Ask
+    book: Book
     tops: Sequence[str]
     nodes: frozenset[str]
     names: Mapping[str, str]
     holders: Mapping[str, str]
-    rates: Mapping[str, Mapping[str, Any]]
-    recent: Mapping[str, datetime] = field(default_factory=dict)
-    """Each seat's last call of any period before the question's instant."""
 
     @classmethod
     def of(cls, on: Ground, ask: Ask, sight: Any) -> CallBook:
         """The calls of a type and period by the seats in sight, before the question's instant."""
-        mine: dict[str, list[Mapping[str, Any]]] = {}
-        recent: dict[str, datetime] = {}
-        kinds = {ask.type.name, ask.type.quota_measure}
-        for row in all_calls(on):
-            if row["type"] not in kinds or row["as_of_at"] >= ask.cutoff or row["position_id"] not in sight.nodes:
-                continue
-            seat = row["position_id"]
-            recent[seat] = max(recent.get(seat, row["as_of_at"]), row["as_of_at"])
-            if row["category"] in CALLED and span_of(row["period"]) == (ask.period.start, ask.period.end):
-                mine.setdefault(seat, []).append(row)
-        for rows in mine.values():
-            rows.sort(key=lambda row: (row["as_of_at"], row["category"]))
-        rates = {row["currency"]: row for row in rates_of(on, ask)}
-        return cls(mine, ask, sight.tops, sight.nodes, seat_names(on, ask), seat_notes(on, ask), rates, recent)
+        return cls(Book(on, ask), sight.tops, sight.nodes, seat_names(on, ask), seat_notes(on, ask))
 
-    @property
+    @cached_property
     def known(self) -> bool:
-        """Whether there is any call of the type in sight."""
-        return bool(self.recent)
+        """Whether there is any call of the type in sight, of whatever period."""
+        return any(one.seat in self.nodes and one.at < self.book.at for one in history.calls(self.book.on, type=self.book.ask.type.name))
 
     @cached_property
     def callers(self) -> tuple[str, ...]:
-        """The seats that call: those that did lately, and are seats still."""
-        return tuple(sorted(seat for seat, at in self.recent.items() if at >= self.ask.cutoff - LONG))
+        """The seats in sight whose call is waited for; none where nobody ever called."""
+        return tuple(seat for seat in self.book.tree.order if seat in self.nodes and self.book.expects(seat)) if self.known else ()
+
+    @cached_property
+    def due(self) -> datetime | None:
+        """When the week's calls were due; None before that, and where that lies before the period."""
+        due = self.book.due
+        return due if self.callers and self.book.at > due and due.date() >= self.book.ask.period.start else None
 
     def of_seat(self, seat: str) -> Call | None:
         """A seat's call as it stands, beside the one a week before; None where it has none for the period."""
-        rows = self.rows.get(seat)
-        if not rows:
+        call = self.book.last.get(seat)
+        if call is None or seat not in self.nodes:
             return None
-        week = closing_cutoff(self.ask.day - WEEK)
-        last = rows[-1]
-        note = next((row["note"] or "" for row in reversed(rows) if row["note"] and row["as_of_at"] == last["as_of_at"]), "")
-        return Call(
-            seat, self.names.get(seat, seat), self.holders.get(seat, ""), self._at(rows, self.ask.cutoff), self._at(rows, week), note
-        )
-
-    def _at(self, rows: Sequence[Mapping[str, Any]], cutoff: datetime) -> dict[str, int]:
-        made: dict[str, int] = {}
-        for row in rows:
-            rate = self.rates.get(row["currency"] or self.ask.currency)
-            if row["as_of_at"] < cutoff and rate is not None:
-                made[row["category"]] = converted(row["amount_minor"] or 0, rate)
-        return made
+        week = closing_cutoff(self.book.ask.day - WEEK)
+        before = [one for one in self.book.by_seat.get(seat, ()) if one.at < week]
+        now, then = self.book.amounts(call), self.book.amounts(before[-1]) if before else {}
+        return Call(seat, self.names.get(seat, seat), self.holders.get(seat, ""), now or {}, then or {}, call.note)
 
     def head(self) -> Call | None:
         """The call of the node at the head; of several at the top, their sum where every one has called."""
@@ -125,28 +88,37 @@ class CallBook:
 
         return Call("", "", "", summed("now"), summed("before"))
 
-    def late(self, due: datetime, open_days: int) -> list[Late]:
-        """The seats that had not called in the days before calls were due: those without a call since first, then those that came late."""
+    def _due_of(self, at: datetime) -> datetime:
+        return self.book.rhythm.deadline.due(at.astimezone(current().zone))
+
+    def late(self) -> list[Late]:
+        """The seats that had not called when calls were due: those without a call since first, then those that came late."""
         missing, came = [], []
-        for seat in self.callers:
-            times = sorted({row["as_of_at"] for row in self.rows.get(seat, ())})
-            if any(due - timedelta(days=open_days) < at <= due for at in times):
+        for seat in self.callers if self.due else ():
+            state = self.book.state(seat)
+            if state not in ("missing", "late"):
                 continue
-            after = [at for at in times if at > due]
-            row = Late(seat, self.names.get(seat, seat), self.holders.get(seat, ""), fmt.instant(after[0]) if after else "")
-            (came if after else missing).append(row)
+            times = [one.at for one in self.book.by_seat.get(seat, ()) if self._due_of(one.at) == self.due]
+            row = Late(seat, self.names.get(seat, seat), self.holders.get(seat, ""), fmt.instant(min(times)) if times else "")
+            (came if times else missing).append(row)
         return [*missing, *came]
 
-    def lateness(self, dues: Sequence[datetime], open_days: int) -> dict[str, int]:
-        """How often each seat that calls was late or missing, of these times at which calls were due."""
-        early = timedelta(days=open_days)
-        made = {}
-        for seat in self.callers:
-            times = [row["as_of_at"] for row in self.rows.get(seat, ())]
-            made[seat] = sum(not any(due - early < at <= due for at in times) for due in dues)
+    @cached_property
+    def dues(self) -> list[datetime]:
+        """Every time at which calls were due in the period so far, the last first."""
+        period = self.book.ask.period
+        made: list[datetime] = []
+        due = self.book.due
+        while self.callers and period.kind != "all" and due.date() >= period.start and len(made) < 60:
+            if due < self.book.at and due.date() < period.end:
+                made.append(due)
+            due -= WEEK
         return made
 
-
-def all_calls(on: Ground) -> list[dict[str, Any]]:
-    """Every call of the named table."""
-    return on.rows("forecast_calls")
+    def lateness(self) -> dict[str, int]:
+        """How often each seat whose call is waited for was late or missing in the period so far."""
+        made = {}
+        for seat in self.callers:
+            times = [one.at for one in self.book.by_seat.get(seat, ())]
+            made[seat] = sum(not any(self._due_of(at) == due and at <= due for at in times) for due in self.dues)
+        return made
