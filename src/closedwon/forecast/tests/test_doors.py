@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import UTC, date, datetime
 
 import pytest
@@ -235,6 +236,16 @@ def test_every_page_answers(company, person, client):
     assert client.get(with_day("/forecast/?scope=nobody")).status_code == 404
     export = client.get(with_day("/forecast/?export=board.csv"))
     assert "Ann" in b"".join(export).decode()
+
+
+def test_tables_have_whole_units_and_their_exports_every_cent(company, person, client):
+    client.force_login(person("boss@x.test", "executive"))
+    for url in ("/forecast/?", "/forecast/deals?", "/forecast/waterfall?", "/pipeline/deals/?"):
+        page = client.get(with_day(url) if url.startswith("/forecast") else url).content.decode()
+        assert re.search(r">\s*[\d,]*\d\s*<", page), url
+        assert not re.findall(r">[^<]*\d\.\d\d(?=\s*</t[dh]|\s*</a|\s*</span)", page), url
+    listed = b"".join(client.get("/pipeline/deals/?export=csv").streaming_content).decode()
+    assert "100.00" in listed
 
 
 def test_pages_show_nothing_of_others(company, person, client):
