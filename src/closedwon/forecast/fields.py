@@ -105,6 +105,16 @@ MEASURES = _fields(
     tracks_next_step | yes/no | Whether the company keeps next steps at all.
     """,
 )
+SIGN_OFF = _fields(
+    "Sign-off",
+    """
+    needs_approval | yes/no | Whether the approval policies ask somebody for it as it stands now; no where nothing says so.
+    approval_state | text | Where its sign-off stands: none, pending, conditional, approved, voided (approved, and worse since), rejected or recalled. Blank where none is needed or asked for.
+    approved_date | date | When it was approved, in UTC. Blank where it is not.
+    approved_amount | money | The net price that was approved, in the company's currency at the plan rate. Blank where it is not.
+    approved_discount | percent | The discount that was approved. Blank where it is not.
+    """,
+)
 PERIOD = _fields(
     "Day and period",
     """
@@ -113,7 +123,7 @@ PERIOD = _fields(
     period_end | date | The last day of the period.
     """,
 )
-FIELDS: tuple[Field, ...] = (*DEAL, *PEOPLE, *MEASURES, *PERIOD)
+FIELDS: tuple[Field, ...] = (*DEAL, *PEOPLE, *MEASURES, *SIGN_OFF, *PERIOD)
 KNOWN = {field.name: field for field in FIELDS}
 
 

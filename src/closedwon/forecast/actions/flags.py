@@ -163,7 +163,7 @@ def _measure_inputs(on: Ground, ask: Ask, needs: Needs, deals: Sequence[Deal]) -
     company = current().settings.currency
     wanted = {
         "activities": needs.reads("days_since_activity"), "opportunity_contacts": needs.reads("contacts"), "accounts": needs.reads("Account."),
-        "users": needs.reads("Owner."), "opportunities": bool(needs.columns),
+        "users": needs.reads("Owner."), "deal_approvals": needs.reads("approv") or needs.reads("needs_approval"), "opportunities": bool(needs.columns),
     }  # fmt: skip
     return {
         "deal_states": on.deals(ask),

@@ -48,6 +48,15 @@ WITH
     FROM history AS s CROSS JOIN params AS p
     WHERE CAST(s.valid_until AS DATE) > p.day - CAST(p.amount_days AS INTEGER) GROUP BY s.opportunity_id
   ),
+  signed_off AS ( -- what was decided later than the cutoff was not known then
+    SELECT y.opportunity_id, y.needs_approval, y.currency, y.approved_amount_minor, y.discount_ppm, CAST(y.approved_at AS DATE) AS approved_date,
+      y.state IN ('approved', 'voided') AND y.approved_at < p.cutoff AS is_approved,
+      CASE
+        WHEN y.submitted_at >= p.cutoff THEN 'none' WHEN y.state IN ('approved', 'voided') AND y.approved_at >= p.cutoff THEN 'pending' ELSE y.state
+      END AS state
+    FROM deal_approvals AS y CROSS JOIN params AS p
+    WHERE y.subject_kind = 'deal'
+  ),
   known AS (
     SELECT h.*, p.day, p.cutoff, COALESCE(x.times, 0) AS times, COALESCE(x.days, 0) AS moved_days,
       CASE WHEN e.at > TIMESTAMPTZ '1000-01-01 00:00:00+00' THEN CAST(p.day - CAST(e.at AS DATE) AS BIGINT) END AS days_in_stage,
@@ -80,6 +89,12 @@ SELECT
   k.days_since_activity, k.days_in_stage, v.p50_days AS stage_p50_days, v.p75_days AS stage_p75_days, v.p90_days AS stage_p90_days,
   CASE WHEN k.times = 0 AND k.valid_until > TIMESTAMPTZ '9999-01-01 00:00:00+00' THEN COALESCE(k.push_count, 0) ELSE k.times END AS push_count,
   k.moved_days AS pushed_days, CAST(k.day - CAST(k.created_at AS DATE) AS BIGINT) AS age_days, k.contacts, p.tracks_next_step,
+  COALESCE(y.needs_approval, FALSE) AS needs_approval, y.state AS approval_state, CASE WHEN y.is_approved THEN y.approved_date END AS approved_date,
+  CASE
+    WHEN y.is_approved AND y.currency = k.unit
+      THEN CASE WHEN r.num = r.den THEN y.approved_amount_minor ELSE muldiv(y.approved_amount_minor, r.num, r.den) END
+  END AS approved_amount_minor,
+  CASE WHEN y.is_approved THEN y.discount_ppm END AS approved_discount_ppm,
   k.day AS "TODAY()", p.period_start, CAST(p.period_end - 1 AS DATE) AS period_end
   custom_cells
 FROM known AS k
@@ -89,4 +104,5 @@ LEFT JOIN stage_ages AS v ON v.stage = k.stage
 LEFT JOIN rates AS r ON r.currency = k.unit
 LEFT JOIN accounts AS a ON a.id = k.account_id
 LEFT JOIN users AS w ON w.id = k.owner_id
+LEFT JOIN signed_off AS y ON y.opportunity_id = k.opportunity_id
 custom_joins

@@ -75,6 +75,7 @@ def flag_inputs():
     return {
         "deal_states": rows_to_table(deals, table("deal_states").columns),
         "activities": [{"id": f"a{n}", "at": at(3), "opportunity_id": n} for n in names if n != "silent"],
+        "deal_approvals": [],
         "opportunity_contacts": [
             {"opportunity_id": n, "contact_id": f"{n}{k}", "since": date(2026, 1, 1)}
             for n in names
@@ -171,6 +172,32 @@ def test_account_owner_and_currency():
     assert found["fine"] == ["f0", "f1", "f2", "f4"]
     assert found["late"] == ["f3", "f4"]
     assert found["silent"] == ["f4"]
+
+
+def test_sign_off_is_read_as_it_was_known_at_the_cutoff():
+    given = flag_inputs()
+    cutoff = given["params"][0]["cutoff"]
+    before, after = cutoff - timedelta(days=1), cutoff + timedelta(days=1)
+    told = {
+        "fine": ("approved", before, before), "late": ("approved", before, after), "pushed": ("approved", after, after), "cut": ("voided", before, before),
+        "beyond": ("rejected", before, None), "old": ("none", None, None),
+    }  # fmt: skip
+    given["deal_approvals"] = [
+        {"opportunity_id": deal, "subject_kind": "deal", "state": state, "submitted_at": asked, "approved_at": done, "approved_amount_minor": 90_00,
+         "currency": "USD", "discount_ppm": 200_000, "needs_approval": True} for deal, (state, asked, done) in told.items()
+    ]  # fmt: skip
+    rows = {row["opportunity_id"]: row for row in DuckEngine().run(flag_rules.measures(("amount",)), given).to_pylist()}
+    assert {deal: row["approval_state"] for deal, row in rows.items()} == {
+        "fine": "approved", "late": "pending", "pushed": "none", "cut": "voided", "beyond": "rejected", "old": "none", "silent": None,
+    }  # fmt: skip
+    assert {deal for deal, row in rows.items() if row["approved_amount_minor"]} == {"fine", "cut"}
+    assert not rows["silent"]["needs_approval"]
+    book = with_flags(
+        'needs_approval AND approval_state = "voided"', "approved_discount >= 20%", "approved_date <= TODAY()", "approved_amount = 90"
+    )
+    found, _ = marks(given, book)
+    assert found["cut"] == ["f0", "f1", "f2", "f3"]
+    assert found["fine"] == ["f1", "f2", "f3"]
 
 
 def test_custom_columns_are_read_as_declared_and_missing_ones_are_blank():

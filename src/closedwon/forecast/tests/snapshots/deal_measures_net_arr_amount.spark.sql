@@ -114,6 +114,26 @@ WITH history AS (
     CAST(s.valid_until AS DATE) > p.day - CAST(p.amount_days AS INT)
   GROUP BY
     s.opportunity_id
+), signed_off AS (
+  SELECT
+    y.opportunity_id,
+    y.needs_approval,
+    y.currency,
+    y.approved_amount_minor,
+    y.discount_ppm,
+    CAST(y.approved_at AS DATE) AS approved_date,
+    y.state IN ('approved', 'voided') AND y.approved_at < p.cutoff AS is_approved,
+    CASE
+      WHEN y.submitted_at >= p.cutoff
+      THEN 'none'
+      WHEN y.state IN ('approved', 'voided') AND y.approved_at >= p.cutoff
+      THEN 'pending'
+      ELSE y.state
+    END AS state
+  FROM deal_approvals AS y
+  CROSS JOIN params AS p
+  WHERE
+    y.subject_kind = 'deal'
 ), known AS (
   SELECT
     h.*,
@@ -274,6 +294,50 @@ SELECT
   CAST(k.day - CAST(k.created_at AS DATE) AS BIGINT) AS age_days,
   k.contacts,
   p.tracks_next_step,
+  COALESCE(y.needs_approval, FALSE) AS needs_approval,
+  y.state AS approval_state,
+  CASE WHEN y.is_approved THEN y.approved_date END AS approved_date,
+  CASE
+    WHEN y.is_approved AND y.currency = k.unit
+    THEN CASE
+      WHEN r.num = r.den
+      THEN y.approved_amount_minor
+      ELSE (
+        CAST(CASE
+          WHEN (
+            (
+              (
+                y.approved_amount_minor
+              ) < 0
+            ) <> (
+              (
+                r.num
+              ) < 0
+            )
+          ) <> (
+            (
+              r.den
+            ) < 0
+          )
+          THEN -1
+          ELSE 1
+        END * (
+          (
+            ABS(CAST((
+              y.approved_amount_minor
+            ) AS DECIMAL(38, 0))) * ABS(CAST((
+              r.num
+            ) AS DECIMAL(38, 0))) * 2 + ABS(CAST((
+              r.den
+            ) AS DECIMAL(38, 0)))
+          ) DIV NULLIF(ABS(CAST((
+            r.den
+          ) AS DECIMAL(38, 0))) * 2, 0)
+        ) AS BIGINT)
+      )
+    END
+  END AS approved_amount_minor,
+  CASE WHEN y.is_approved THEN y.discount_ppm END AS approved_discount_ppm,
   k.day AS `TODAY()`,
   p.period_start,
   CAST(p.period_end - 1 AS DATE) AS period_end
@@ -289,3 +353,5 @@ LEFT JOIN accounts AS a
   ON a.id = k.account_id
 LEFT JOIN users AS w
   ON w.id = k.owner_id
+LEFT JOIN signed_off AS y
+  ON y.opportunity_id = k.opportunity_id
