@@ -26,8 +26,13 @@ class ForecastConfig(AppConfig):
     }
     nav: ClassVar[list[NavItem]] = [
         NavItem("Forecast", "Board", "forecast:board", SEES, 10, words="roll-up quota commit gap coverage"),
+        NavItem("Forecast", "Calls", "forecast:calls", SEES, 12, words="submit commit best case history late lock override"),
+        NavItem("Forecast", "One-to-one", "forecast:agenda", SEES, 35, words="agenda actions talk rhythm"),
         NavItem("Forecast", "Waterfall", "forecast:waterfall", SEES, 20, words="pipeline moved pushed new flow"),
         NavItem("Forecast", "Projection", "forecast:projection", SEES, 15, words="machine interval curves back-test accuracy median"),
+        NavItem("Forecast", "Renewals", "forecast:renewals", SEES, 16, words="atr churn retention notice contracts gross net"),
+        NavItem("Forecast", "Scenarios", "forecast:scenarios", SEES, 17, words="what if biggest deal hire delay probability"),
+        NavItem("Forecast", "Quarter end", "forecast:close", SEES, 18, words="close room booked flash tie-out finance restatements lock"),
         NavItem("Forecast", "Summary", "forecast:summary", SEES, 12, words="weekly mail risks asks late send pdf slack"),
         NavItem("Forecast", "Scorecard", "forecast:scorecard", SEES, 35, words="hygiene rep pace overdue next step late calls"),
         NavItem("Forecast", "Pacing", "forecast:pacing", SEES, 22, words="same day linearity coverage yield required pace"),

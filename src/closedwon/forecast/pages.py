@@ -13,8 +13,20 @@ from django.urls import include, path
 from django.views.decorators.http import require_GET
 
 from closedwon.base.errors import Invalid
-from closedwon.forecast import actions, pages_accuracy, pages_flags, pages_pacing, pages_projection, pages_summary, showing
-from closedwon.forecast.actions import projection
+from closedwon.forecast import (
+    actions,
+    pages_accuracy,
+    pages_calls,
+    pages_closing,
+    pages_flags,
+    pages_pacing,
+    pages_projection,
+    pages_renewals,
+    pages_scenarios,
+    pages_summary,
+    showing,
+)
+from closedwon.forecast.actions import calls, projection
 from closedwon.forecast.actions.board import Board
 from closedwon.forecast.actions.projection import Machine
 from closedwon.forecast.results import Line
@@ -74,7 +86,8 @@ def board(request: HttpRequest) -> HttpResponse:
     by, view, mode = web_actor(request), View.of(request), _mode(request)
     made = actions.board(by=by, node=view.scope, **_asked(request, view))
     machine = projection.machine(by=by, node=view.scope or None, **_asked(request, view))
-    tree = _tree(request, view, made, mode, machine)
+    called = calls.call_board(by=by, **_asked(request, view)) if view.period.kind != "all" else None
+    tree = _tree(request, view, made, mode, machine, called)
     if (answer := tree.answer()) is not None:
         return answer
     context = {
@@ -83,6 +96,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "title": f"Forecast, {made.now.type.label}", "lead": showing.lead(made), "views": _views(request, view, made, mode),
         "moves": _url(request, view, "moves"), "talk": _url(request, view, "talk"), "behind": _url(request, view, "open"),
         "export": _url(request, view, "waterfall"), "unit": made.now.currency, "alarms": made.now.alarms, "notes": made.now.notes,
+        "call": pages_calls.board_card(request, view, by, called), "calls_page": _url(request, view, "calls/"),
     }  # fmt: skip
     return render(request, "forecast/board.html", context)
 
@@ -173,7 +187,7 @@ def _views(request: HttpRequest, view: View, made: Board, mode: str) -> list[dic
     ]  # fmt: skip
 
 
-def _tree(request: HttpRequest, view: View, made: Board, mode: str, machine: Machine | None) -> TreeTable:
+def _tree(request: HttpRequest, view: View, made: Board, mode: str, machine: Machine | None, called: calls.CallBoard | None) -> TreeTable:
     unit = made.now.currency
 
     numbers, boards = _Links(request, view, "number"), _Links(request, view, "")
@@ -189,6 +203,7 @@ def _tree(request: HttpRequest, view: View, made: Board, mode: str, machine: Mac
         money("quota", "Quota", hint="The seat's own, else the sum of the seats below; over is what those carry more", sub="over"),
         money("closed", "Closed", phone="line"),
         *(money(name, label, phone="line" if name != "best_case" else "hide") for name, label in showing.STEPS.items()),
+        *(pages_calls.board_columns(request, view, unit) if called is not None else ()),
         Col("gap", "Gap", "money", currency=unit, places=0, phone="hide", hint="Quota less closed, commit and most likely"),
         Col("coverage", "Cover", "ratio", phone="hide", hint="Open deals of the period over the quota"),
         Col("week", "Week", "change", currency=unit, places=0, phone="line", hint="Change of closed, commit and most likely in a week"),
@@ -206,10 +221,10 @@ def _tree(request: HttpRequest, view: View, made: Board, mode: str, machine: Mac
             hint="Closed against the same day of the same period a year before",
         ),
     ]
-    rows = [_tree_row(made, line, mode, machine) for line in made.lines]
+    rows = [_tree_row(made, line, mode, machine) | pages_calls.board_cells(called, line.node) for line in made.lines]
     return TreeTable(
         "board", columns, rows, request=request, title="By seat", unit=unit, note="a number opens its deals, a name its own board",
-        open_levels=2, totals=None if made.node else _tree_row(made, made.now.total, mode, machine), name=f"forecast-{made.now.period.label}",
+        open_levels=2, totals=None if made.node else _tree_row(made, made.now.total, mode, machine) | pages_calls.board_cells(None, "total"), name=f"forecast-{made.now.period.label}",
         empty_title="No seats yet", empty_text="Import users with their managers, or seats, to see the forecast by seat.",
     )  # fmt: skip
 
@@ -291,9 +306,29 @@ def _marks(view: View, row: Mapping[str, Any], kind: str) -> list[cells.Flag]:
 def _deal_columns(view: View, unit: str, kind: str = "", *, flags: bool = True) -> list[Col]:
     columns = [
         Col("name", "Deal", href=lambda row: view.url(f"/pipeline/deals/{row['opportunity_id']}"), drawer=True, sort=False),
-        Col("amount_in_minor", "Amount", "money", currency=unit, places=0, phone="big", sort=False, total=True),
-        Col("close_date", "Close", "date", sort=False),
-        Col("category", "Category", value=lambda row: showing.category(row["category"]), sort=False),
+        Col(
+            "amount_in_minor",
+            "Amount",
+            "money",
+            currency=unit,
+            places=0,
+            phone="big",
+            sort=False,
+            total=True,
+            href=_override,
+            swap=True,
+            sub="over_amount",
+        ),
+        Col("close_date", "Close", "date", sort=False, href=_override, swap=True, sub="over_close_date"),
+        Col(
+            "category",
+            "Category",
+            value=lambda row: showing.category(row["category"]),
+            sort=False,
+            href=_override,
+            swap=True,
+            sub="over_category",
+        ),
     ]
     if flags:
         columns.append(Col("flags", "Flags", "flags", value=lambda row: _marks(view, row, kind), phone="wide", sort=False))
@@ -307,12 +342,17 @@ def _deal_columns(view: View, unit: str, kind: str = "", *, flags: bool = True) 
     ]
 
 
-def _paged(ask: Any) -> Any:
-    """Rows of a table from an action that takes `skip` and `take`."""
+def _override(row: Mapping[str, Any]) -> str | None:
+    """Where a deal's values are overridden for the forecast, by those who may."""
+    return row.get("override_href")
+
+
+def _paged(ask: Any, add: Any = None) -> Any:
+    """Rows of a table from an action that takes `skip` and `take`; `add` puts more into each row."""
 
     def rows(query: Query) -> Rows:
         page = ask(query.offset, query.limit)
-        return Rows(page.rows, page.count, {"amount_in_minor": page.total_minor})
+        return Rows(add(page.rows) if add else page.rows, page.count, {"amount_in_minor": page.total_minor})
 
     return rows
 
@@ -329,7 +369,8 @@ def opened(request: HttpRequest) -> HttpResponse:
         return actions.deals_behind(by=by, buckets=names, node=view.scope or None, skip=skip, take=take, **asked)
 
     table = DataTable(
-        request, "forecast:open", _deal_columns(view, view.currency, request.GET.get("type", "")), _paged(ask), title="Open deals of the period", unit=view.currency,
+        request, "forecast:open", _deal_columns(view, view.currency, request.GET.get("type", "")),
+        _paged(ask, pages_calls.override_cells(request, view, by)), title="Open deals of the period", unit=view.currency,
         note="the largest first, undated ones too", search=False, page=20, name="open-deals",
         empty=("No open deals", "Nothing is open in this period here."),
     )  # fmt: skip
@@ -507,8 +548,12 @@ urlpatterns = [
                     path("waterfall", waterfall, name="waterfall"),
                     path("waterfall/bar", bar, name="bar"),
                     path("deals", deals, name="deals"),
+                    *pages_calls.paths,
                     *pages_flags.paths,
                     *pages_projection.paths,
+                    *pages_renewals.paths,
+                    *pages_scenarios.paths,
+                    *pages_closing.paths,
                     *pages_accuracy.paths,
                     *pages_pacing.paths,
                     *pages_summary.paths,

@@ -125,3 +125,34 @@ def _day(value: Any, at: int) -> date | None:
         return date.fromisoformat(str(value))
     except ValueError as error:
         raise Invalid(f"Change {at}: {value!r} is no day.", mend="Write a day such as 2027-02-15.") from error
+
+
+def from_words(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Changes from the short words of an address, as in `remove:OPP-1`, `delay:OPP-1=2027-02-15`, `conversion:4-Proposal=90%`, `hire:3@2027-01-01`."""
+    made: list[dict[str, Any]] = []
+    for text in texts[: MOST + 1]:
+        kind, _, rest = text.partition(":")
+        subject, _, value = rest.rpartition("=")
+        if kind == "remove":
+            made.append({"kind": kind, "subject": rest})
+        elif kind == "delay":
+            made.append({"kind": kind, "subject": subject, "on": value})
+        elif kind == "probability":
+            made.append({"kind": kind, "subject": subject, "chance": value})
+        elif kind == "hire":
+            count, _, day = rest.partition("@")
+            made.append({"kind": kind, "count": count, "on": day})
+        else:
+            made.append({"kind": kind, "subject": subject, "factor": value or rest})
+    return made
+
+
+def to_words(change: Mapping[str, Any]) -> str:
+    """A change as the short words of an address."""
+    kind, subject = str(change["kind"]), str(change.get("subject") or "")
+    if kind == "remove":
+        return f"{kind}:{subject}"
+    if kind == "hire":
+        return f"{kind}:{change['count']}@{change['on']}"
+    value = change.get("on") or change.get("chance") or change.get("factor")
+    return f"{kind}:{subject}={value}" if subject else f"{kind}:{value}"
