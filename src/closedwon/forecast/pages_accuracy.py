@@ -102,7 +102,7 @@ def _tiles(request: HttpRequest, view: View, found: scoring.Accuracy, category: 
 def _seats(request: HttpRequest, view: View, found: scoring.Accuracy, category: str) -> DataTable:
     columns = [
         Col("name", "Seat", href=lambda row: link(request, view, "accuracy/seat", seat=row["seat"], category=category), drawer=True, sub="holder"),
-        Col("verdict", "Habit", "status", filter=False, hint="A middle miss to the same side in four of five quarters"),
+        Col("verdict", "Habit", filter=True, tone=lambda row: "warn" if row["verdict"] else "", hint="A middle miss to the same side in four of five quarters"),
         Col("bias", "Bias", "percent", phone="big", hint="The middle of the quarters’ biases; below 0 calls too low"),
         Col("periods", "Quarters", "number", hint="With a call, and over"),
         Col("wape", "Off, 30 days before", "percent", hint="WAPE of the call 30 days before the end"),

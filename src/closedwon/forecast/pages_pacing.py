@@ -91,7 +91,7 @@ def _groups(request: HttpRequest, view: View, found: pace.Pacing) -> DataTable:
     columns = [
         Col("name", "Group", href=lambda row: link(request, view, "pacing/group", group=row["id"]), drawer=True, sub="note" if by_seat else None),
         money("booked", "Booked", phone="big"), Col("change", "To the same day", "change", currency=unit, places=0),
-        money("open", "Open"), money("open_before", "Open before", phone="hide", hint="Mean of the same day before"), money("commit", "Commit"),
+        money("open", "Open"), money("open_before", "Open before", hidden=True, hint="Mean of the same day before"), money("commit", "Commit"),
         money("quota", "Quota"), Col("coverage", "Coverage", "ratio", hint="Open over quota"),
         Col("won", "Yield", "percent", hint="Of the pipeline open on this day, won in the quarter; pooled"),
         Col("n", "n", "number", phone="hide", hint="Quarters with open pipeline on this day"),
@@ -177,10 +177,10 @@ def generation(request: HttpRequest) -> HttpResponse:
     by, view = web_actor(request), View.of(request)
     group_by = request.GET.get("by") or "source"
     found = generating.generation(by=by, period=view.period, by_dim=group_by, **asked(request, view))
-    table = _created(request, view, found, found.groups, "generation", f"{found.ask.period.label}, group by group")
+    table = _created(request, view, found)
     if (answer := table.answer()) is not None:
         return answer
-    coming = _created(request, view, found, found.coming, "generation-next", f"{found.next.label}, to come")
+    coming = _coming(request, view, found)
     if (answer := coming.answer()) is not None:
         return answer
     return render(
@@ -225,9 +225,8 @@ def _created_tiles(found: generating.Generated) -> list[Tile]:
     return made
 
 
-def _created(request: HttpRequest, view: View, found: generating.Generated, groups: Any, name: str, title: str) -> DataTable:
-    unit = found.currency
-    period = found.ask.period.label if name == "generation" else found.next.label
+def _created(request: HttpRequest, view: View, found: generating.Generated) -> DataTable:
+    unit, period = found.currency, found.ask.period.label
 
     def money(key: str, label: str, **more: Any) -> Col:
         return Col(key, label, "money", currency=unit, places=0, **more)
@@ -244,8 +243,26 @@ def _created(request: HttpRequest, view: View, found: generating.Generated, grou
         money("later", "Later", phone="hide"), money("projected", "At the usual pace", hidden=True), Col("from", "Target from", hidden=True),
     ]  # fmt: skip
     return DataTable(
-        request, f"forecast:{name}", columns, words.generation_rows(groups), title=title, unit=unit, name=name, page=30,
-        prefix="" if name == "generation" else "n-", empty=("Nothing created", "Deals count once they are accepted as pipeline."),
+        request, "forecast:generation", columns, words.generation_rows(found.groups), title=f"{period}, group by group", unit=unit, name="generation",
+        page=30, empty=("Nothing created", "Deals count once they are accepted as pipeline."),
+    )  # fmt: skip
+
+
+def _coming(request: HttpRequest, view: View, found: generating.Generated) -> DataTable:
+    unit, period = found.currency, found.ask.period.label
+
+    def money(key: str, label: str, **more: Any) -> Col:
+        return Col(key, label, "money", currency=unit, places=0, **more)
+
+    columns = [
+        Col("name", "Group", href=lambda row: link(request, view, "generation/deals", group=row["id"], of=period), drawer=True),
+        money("target", "Target", phone="big"),
+        money("early", f"Created in {period} for it", hint="Pipeline of this quarter whose close date then was in the next"),
+        Col("share", "Of the target", "percent"), money("created", "Created in it", hidden=True), Col("from", "Target from", hidden=True),
+    ]  # fmt: skip
+    return DataTable(
+        request, "forecast:generation-next", columns, words.coming_rows(found), title=f"{found.next.label}, to come", unit=unit,
+        name="generation-next", page=30, prefix="n-",
     )  # fmt: skip
 
 

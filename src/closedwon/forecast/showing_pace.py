@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import accumulate
 from typing import Any
 
+from closedwon.base.calendar import Period
 from closedwon.forecast import accuracy as rules
+from closedwon.forecast import pacing as pace
 from closedwon.forecast import showing
 from closedwon.forecast.actions.accuracy import Accuracy
 from closedwon.forecast.actions.generation import Generated
@@ -49,16 +53,16 @@ def closeness(found: Accuracy, category: str, level: str) -> Chart:
     days = sorted({line.day_n for line in found.lines}, reverse=True)
     lines = {day: level_line(found, level, category, day) for day in days}
     rows = []
-    for name, label in FORECASTERS.items():
-        for day in days:
-            line = lines[day]
+    for day in days:
+        line = lines[day]
+        for name, label in FORECASTERS.items():
             said = _scored(line, name) if line is not None and line.day_n == day else None
-            if said is not None and said.wape is not None:
-                rows.append({"x": f"{day} d", "y": said.wape, "series": label})
+            if name != "call" or found.has_calls:
+                rows.append({"x": f"{day} d", "y": said.wape if said else None, "series": label})
     at = level_line(found, level, category, 30)
     return Chart(
         _closeness_title(at), rows, "Days before the end", "Off on average (WAPE)", kind="line", x_kind="text", y_kind="percent", key="closeness",
-        note=f"{level}, {showing.category(category).lower()}, all quarters together", series_label="Who said it",
+        note=f"{level}, {showing.category(category).lower()}", series_label="Who said it",
     )  # fmt: skip
 
 
@@ -104,7 +108,7 @@ def late_ones(found: Accuracy) -> list[rules.Lateness]:
 
 def habit_chart(found: Accuracy) -> Chart | None:
     """Who calls too low and who too high: the seats furthest from zero."""
-    named = sorted(found.habits, key=lambda one: -abs(one.bias))[:10]
+    named = sorted(found.habits, key=lambda one: -abs(one.bias))[:7]
     if not named:
         return None
     rows = [{"x": _who(found, one.seat), "y": round(one.bias, 4)} for one in sorted(named, key=lambda one: one.bias)]
@@ -120,7 +124,7 @@ def habit_chart(found: Accuracy) -> Chart | None:
     title = ", ".join(parts) if parts else "Nobody sandbags, nobody is too optimistic"
     return Chart(
         title, rows, "Seat", "Bias", kind="bar", x_kind="text", y_kind="percent", key="habits",
-        note=f"the middle of {len(found.periods)} quarters, the ten furthest from zero; below 0 calls too low",
+        note="the seven furthest from zero; below 0 is too low",
     )  # fmt: skip
 
 
@@ -128,10 +132,10 @@ def hit_chart(found: Accuracy, level: str) -> Chart:
     """How often deals in a category were won in the period, by day before the end."""
     days = sorted({line.day_n for line in found.lines}, reverse=True)
     rows = []
-    for category in rules.CATEGORIES:
-        for day in days:
+    for day in days:
+        for category in rules.CATEGORIES:
             line = level_line(found, level, category, day)
-            if line is not None and line.day_n == day and line.hits.deals:
+            if line is not None and line.day_n == day:
                 rows.append({"x": f"{day} d", "y": line.hits.rate, "series": showing.category(category)})
     at = level_line(found, level, "commit", 30)
     title = "No deal stood in commit"
@@ -139,7 +143,7 @@ def hit_chart(found: Accuracy, level: str) -> Chart:
         title = f"Of deals in commit {at.day_n} days before the end, {fmt.percent(at.hits.rate)} were won in the quarter"
     return Chart(
         title, rows, "Days before the end", "Share won in the period", kind="line", x_kind="text", y_kind="percent", key="hits",
-        note="by number of deals; the table has the share by amount", series_label="Category",
+        note="by number of deals", series_label="Category",
     )  # fmt: skip
 
 
@@ -156,7 +160,7 @@ def seat_rows(found: Accuracy, category: str) -> list[dict[str, Any]]:
         rows.append(
             {
                 "id": line.seat, "seat": line.seat, "name": found.names.get(line.seat, line.seat), "holder": found.notes_of.get(line.seat, ""),
-                "verdict": VERDICTS.get(one.verdict) if one else None, "bias": one.bias if one else None,
+                "verdict": one.verdict or None if one else None, "bias": one.bias if one else None,
                 "periods": one.periods if one else line.calls, "wape": line.call.wape if line.call else None,
                 "rollup": rollup.wape if rollup else None, "fva": rollup.value_added if rollup and line.call else None,
                 "late": week.share if week else None, "level": found.levels.get(line.seat, line.level),
@@ -206,35 +210,35 @@ def measured_accuracy(found: Accuracy, view: View) -> list[tuple[str, str]]:
 
 def curve(found: Pacing) -> Chart:
     """How this quarter runs against the earlier ones: what was booked of the final sum, week by week."""
-    rows = []
+    before = [found.total.lines[one.label].weeks for one in found.past if one.label in found.total.lines]
+    now = found.total.lines.get(found.period.label)
     final = found.total.pace.projected
-    for label, line in found.total.lines.items():
-        is_now = label == found.period.label
-        if is_now and not final:
-            continue
-        whole = sum(line.months)
-        done = max(1, round(found.elapsed * len(line.weeks)))
-        for week, value in enumerate(line.weeks[: done if is_now else None], 1):
-            scale = found.total.pace.now.booked / final if is_now and final else whole
-            rows.append({"x": str(week), "y": round(value * scale, 4), "series": label})
+    done = max(1, round(found.elapsed * pace.WEEKS))
+    rows: list[dict[str, Any]] = []
+    for week in range(pace.WEEKS - 1):  # at the end every quarter is at the whole
+        values = [line[week] for line in before]
+        here = now.weeks[week] * found.total.pace.now.booked / final if now and final and week < done else None
+        several = {"Mean": sum(values) / len(values), "Lowest": min(values), "Highest": max(values)} if values else {}
+        for name, value in {found.period.label: here, **several}.items():
+            rows.append({"x": str(week + 1), "y": None if value is None else round(value, 4), "series": name})
     return Chart(
         pacing_title(found), rows, "Thirteenth of the quarter", "Share booked", kind="line", x_kind="text", y_kind="percent", key="pace",
-        note="of what each quarter booked in all; this one of what it comes to at the usual pace", series_label="Quarter",
+        note="by thirteenths of the quarter", series_label="Quarter",
     )  # fmt: skip
 
 
 def pacing_title(found: Pacing) -> str:
     """Whether this quarter is ahead of the same day of earlier ones."""
-    pace, unit = found.total.pace, found.currency
-    before = pace.mean("booked")
+    one, unit = found.total.pace, found.currency
+    before = one.mean("booked")
     if before is None:
         return "There is no earlier quarter to compare with"
-    gap = pace.now.booked - before
+    gap = one.now.booked - before
     day = f"{fmt.percent(found.elapsed, 0)} into {found.period.label}"
     if not gap:
         return f"{day}, as much is booked as on the same day before"
     side = "more" if gap > 0 else "less"
-    return f"{day}, {fmt.compact(abs(gap), unit)} {unit} {side} is booked than on the same day of the {len(pace.past)} quarters before"
+    return f"{day}, {fmt.compact(abs(gap), unit)} {unit} {side} is booked than on the same day of the {len(one.past)} quarters before"
 
 
 def month_chart(found: Pacing) -> Chart:
@@ -252,39 +256,39 @@ def month_chart(found: Pacing) -> Chart:
         title = f"{fmt.percent(last, 0)} of a quarter comes in its last month, {fmt.percent(week, 0)} in its last week"
     return Chart(
         title, rows, "Quarter", "Share of bookings", kind="bar", x_kind="text", y_kind="percent", key="months",
-        note="linearity: the same share each month would be a third", series_label="Month",
+        note="linearity; months 1 to 3", series_label="Month",
     )  # fmt: skip
 
 
 def required_words(found: Pacing) -> str:
     """What coverage the yield asks for, in one sentence."""
-    pace, unit = found.total.pace, found.currency
-    won = pace.won_share
-    if won is None or pace.required is None:
+    one, unit = found.total.pace, found.currency
+    won = one.won_share
+    if won is None or one.required is None:
         return "No earlier quarter had open pipeline on this day, so no coverage can be asked for."
     text = (
         f"Of the pipeline open on this day {fmt.percent(won.value)} was won in the quarter ({fmt.percent(won.low)} to {fmt.percent(won.high)}, "
-        f"{won.n} quarters), so each unit of quota that is left takes {fmt.ratio(pace.required)} open pipeline."
+        f"{won.n} quarters), so each unit of quota that is left takes {fmt.ratio(one.required)} open pipeline."
     )
-    if pace.spare is None:
+    if one.spare is None:
         return text
-    more = "spare" if pace.spare >= 0 else "missing"
-    return f"{text} {fmt.compact(abs(pace.spare), unit)} {unit} {more}."
+    more = "spare" if one.spare >= 0 else "missing"
+    return f"{text} {fmt.compact(abs(one.spare), unit)} {unit} {more}."
 
 
 def pace_rows(found: Pacing) -> list[dict[str, Any]]:
     """Each group with its day now and the same day before."""
     rows = []
     for group in found.groups:
-        pace, won = group.pace, group.pace.won_share
-        before = pace.mean("booked")
+        one, won = group.pace, group.pace.won_share
+        before = one.mean("booked")
         rows.append(
             {
-                "id": group.key, "parent": group.parent or None, "name": group.name, "note": group.note, "booked": pace.now.booked, "before": before,
-                "change": None if before is None else pace.now.booked - before, "open": pace.now.open, "open_before": pace.mean("open"),
-                "commit": pace.now.commit, "quota": pace.now.quota, "coverage": pace.now.coverage, "required": pace.required,
+                "id": group.key, "parent": group.parent or None, "name": group.name, "note": group.note, "booked": one.now.booked, "before": before,
+                "change": None if before is None else one.now.booked - before, "open": one.now.open, "open_before": one.mean("open"),
+                "commit": one.now.commit, "quota": one.now.quota, "coverage": one.now.coverage, "required": one.required,
                 "won": won.value if won else None, "n": won.n if won else None, "low": won.low if won else None, "high": won.high if won else None,
-                "spare": pace.spare, "projected": pace.projected, "undated": pace.now.undated,
+                "spare": one.spare, "projected": one.projected, "undated": one.now.undated,
             }
         )  # fmt: skip
     return rows
@@ -311,21 +315,32 @@ def measured_pacing(found: Pacing) -> list[tuple[str, str]]:
 
 def created_chart(found: Generated) -> Chart:
     """Pipeline created so far, week by week, against earlier quarters."""
-    rows = []
-    spans = {found.ask.period.label: (found.ask.period, found.total.by_day)}
-    spans |= {one.label: (one, found.history[one.label]) for one in found.past if one.label in found.history}
-    for label, (period, days) in spans.items():
-        at = 0
-        for week in range(-(-period.days // 7)):
-            inside = [amount for day, amount in days.items() if (day - period.start).days // 7 == week]
-            if label == found.ask.period.label and (found.ask.day - period.start).days // 7 < week:
-                break
-            at += sum(inside)
-            rows.append({"x": str(week + 1), "y": at, "series": label})
+    period, target = found.ask.period, found.total.made.target
+    now = _running(period, found.total.by_day)
+    before = [_running(one, found.history[one.label]) for one in found.past if one.label in found.history]
+    whole = sum(line[-1] for line in before)
+    done = pace.part_of(period, max(period.start, min(found.ask.day, period.last)))
+    rows: list[dict[str, Any]] = []
+    for week in range(pace.WEEKS):
+        so_far = sum(line[week] for line in before)
+        told = {
+            period.label: now[week] if week <= done and found.ask.day >= period.start else None,
+            "Mean before": so_far // len(before) if before else None,
+            "Target’s pace": target * so_far // whole if target is not None and whole else None,
+        }
+        rows += [{"x": str(week + 1), "y": value, "series": name} for name, value in told.items()]
     return Chart(
-        generation_title(found), rows, "Week of the quarter", "Created", kind="line", x_kind="text", y_kind="money", currency=found.currency,
-        key="created", note="running sums", series_label="Quarter",
+        generation_title(found), rows, "Thirteenth of the quarter", "Created", kind="line", x_kind="text", y_kind="money", currency=found.currency,
+        key="created", note="running sums by thirteenths of the quarter", series_label="Quarter",
     )  # fmt: skip
+
+
+def _running(period: Period, days: Mapping[date, int]) -> list[int]:
+    """What was created by the end of each thirteenth of a period."""
+    made = [0] * pace.WEEKS
+    for day, amount in days.items():
+        made[pace.part_of(period, day)] += amount
+    return list(accumulate(made))
 
 
 def generation_title(found: Generated) -> str:
@@ -351,6 +366,19 @@ def generation_rows(groups: Sequence[Any]) -> list[dict[str, Any]]:
             "later": group.made.now.closes_later + group.made.now.undated, "mean": group.made.mean, "from": group.made.target_from,
         }
         for group in groups
+    ]  # fmt: skip
+
+
+def coming_rows(found: Generated) -> list[dict[str, Any]]:
+    """The next quarter's targets, and what this quarter has created for it so far."""
+    here = {group.key: group.made.now.closes_next for group in found.groups}
+    return [
+        {
+            "id": group.key, "name": group.name, "note": group.note, "target": group.made.target, "created": group.made.now.created,
+            "early": here.get(group.key, 0), "share": here.get(group.key, 0) / group.made.target if group.made.target else None,
+            "from": group.made.target_from,
+        }
+        for group in found.coming
     ]  # fmt: skip
 
 
