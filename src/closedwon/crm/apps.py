@@ -36,15 +36,18 @@ class CrmConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the pipeline policy, and what the palette finds, known."""
+        from closedwon.crm.beside import open_deals
         from closedwon.crm.finding import register_search
         from closedwon.crm.funnel.kind import register_funnel
         from closedwon.crm.home import cards
         from closedwon.crm.policy import PipelinePolicy
         from closedwon.crm.preview import effect, run_case, stages_preview
+        from closedwon.people import beside
         from closedwon.policies.registry import PolicyKind, register
         from closedwon.ui.today import register as register_cards
 
         register_search()
+        beside.register(open_deals)
         register_cards(cards)
         register(
             PolicyKind(

@@ -1,56 +1,33 @@
-"""What other fields show beside a deal: cards of their own, as far as the person may see."""
+"""What other fields show beside a deal, and what this one shows beside a person."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-
+from closedwon.crm.deals import DealQuery, deals
+from closedwon.facts.releases import latest
 from closedwon.people.actor import Actor
+from closedwon.ui import format as fmt
+from closedwon.ui.beside import Beside, Cards, Line
 
-LOG = logging.getLogger("closedwon.crm")
+__all__ = ["Beside", "Line", "cards", "open_deals", "register"]
 
-
-@dataclass(frozen=True)
-class Line:
-    """One thing beside a deal: what, where it is shown, a note, and its state with a tone."""
-
-    label: str
-    href: str
-    note: str = ""
-    state: str = ""
-    tone: str = ""
-    at: datetime | None = None
+_CARDS = Cards("deal")
+register, cards = _CARDS.register, _CARDS.of
+SHOWN = 8
 
 
-@dataclass(frozen=True)
-class Beside:
-    """A card of lines."""
-
-    title: str
-    lines: Sequence[Line]
-
-
-Provider = Callable[[Actor, str], Beside | None]
-_PROVIDERS: list[Provider] = []
-
-
-def register(provider: Provider) -> None:
-    """Add a provider: it is called with the actor and the deal's id."""
-    if provider not in _PROVIDERS:
-        _PROVIDERS.append(provider)
-
-
-def cards(by: Actor, opportunity_id: str) -> list[Beside]:
-    """Every field's card with something on it; a field that fails is left out and logged."""
-    made = []
-    for provider in _PROVIDERS:
-        try:
-            card = provider(by, opportunity_id)
-        except Exception:
-            LOG.exception("A card beside a deal failed")
-            continue
-        if card is not None and card.lines:
-            made.append(card)
-    return made
+def open_deals(by: Actor, person_id: str) -> Beside | None:
+    """The open deals that a person owns, as far as the reader may see them, those that close first on top."""
+    if latest() is None:
+        return None
+    found = deals(by, DealQuery(where={"owner_id": person_id, "status": "open"}, size=SHOWN))
+    lines = [
+        Line(
+            str(row["name"] or row["id"]),
+            f"/pipeline/deals/{row['id']}",
+            f"{fmt.money(row['amount_minor'], row['currency'] or '', symbol=True, places=0)} · "
+            + (f"closes {fmt.day(row['close_date'], year=True)}" if row["close_date"] else "no close date"),
+            row["stage"] or "",
+        )
+        for row in found.rows
+    ]
+    return Beside("Open deals", lines, f"{len(lines)} of {found.total:,}" if found.total > len(lines) else str(found.total))

@@ -13,7 +13,7 @@ from django.urls import include, path, reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from closedwon.base.errors import ClosedwonError, Invalid
-from closedwon.people import actions
+from closedwon.people import actions, beside
 from closedwon.people.acting import GRANTS, web_actor
 from closedwon.people.actions import stories
 from closedwon.people.actions.identities import KINDS
@@ -298,9 +298,10 @@ def staff(request: HttpRequest) -> HttpResponse:
 @require_GET
 def story(request: HttpRequest, person_id: str) -> HttpResponse:
     """One person's time in the company."""
-    found = stories.story(person_id, by=web_actor(request))
+    by = web_actor(request)
+    found = stories.story(person_id, by=by)
     tone = {"here": "good", "left": ""}.get(found["state"], "warn")
-    return render(request, "people/story.html", {**found, "tone": tone})
+    return render(request, "people/story.html", {**found, "tone": tone, "beside": beside.cards(by, person_id)})
 
 
 urlpatterns = [
