@@ -33,6 +33,7 @@ class SummaryRun(models.Model):
     made_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     deliveries: Any
+    get_kind_display: Any
 
     class Meta:
         ordering = ("-id",)
@@ -53,6 +54,8 @@ class SummaryDelivery(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     given_up_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=500, blank=True)
+
+    get_channel_display: Any
 
     class Meta:
         ordering = ("-id",)

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from closedwon.base.errors import NotReady
 from closedwon.forecast.summary import mail, markdown, paper
@@ -51,7 +51,7 @@ def _fonts() -> Any:
     return typst.Fonts(include_system_fonts=False, font_paths=[str(folder)])
 
 
-def _compile(text: str, form: str, ppi: float | None = None) -> Any:
+def _compile(text: str, form: Literal["pdf", "png"], ppi: float | None = None) -> Any:
     import typst
 
     return typst.compile(text.encode(), font_paths=_fonts(), format=form, ppi=ppi, ignore_system_fonts=True, timestamp=0)

@@ -93,7 +93,8 @@ class CallBook:
 
     def late(self) -> list[Late]:
         """The seats that had not called when calls were due: those without a call since first, then those that came late."""
-        missing, came = [], []
+        missing: list[Late] = []
+        came: list[Late] = []
         for seat in self.callers if self.due else ():
             state = self.book.state(seat)
             if state not in ("missing", "late"):

@@ -53,12 +53,17 @@ def _move(given: Mapping[str, Any]) -> Move:
     )  # fmt: skip
 
 
+def _machine(given: Any) -> Machine:
+    if isinstance(given, str):
+        return Machine(refusal=given)
+    return Machine(_minor(given["median"]), _minor(given["low"]), _minor(given["high"])) if given else Machine()
+
+
 def week_of(given: Mapping[str, Any]) -> Week:
     """The week that a case describes. Raises Invalid for a name that a week does not have."""
     if strange := sorted(set(given) - KNOWN):
         raise Invalid(f"A week has no {', '.join(strange)}.", mend=f"It has {', '.join(sorted(KNOWN))}.")
     sources = {name: Source(page, "", given.get("day", DAY), path) for name, (page, path) in PAGES.items()}
-    machine = given.get("machine")
     largest = given.get("largest")
     return Week(
         company="Example", scope=str(given.get("scope", "Example")), type="Net new ARR", period=str(given.get("period", "FY27-Q4")), currency=UNIT,
@@ -69,7 +74,7 @@ def week_of(given: Mapping[str, Any]) -> Week:
         coverage_year=None if given.get("coverage_year") is None else float(given["coverage_year"]),
         call=_call(given["call"]) if given.get("call") else None, called_by=1, calls_known=bool(given.get("calls_known", given.get("call") is not None)),
         below=[_call(one) for one in given.get("below", [])],
-        machine=Machine(refusal=machine) if isinstance(machine, str) else Machine(*(_minor(machine[key]) for key in ("median", "low", "high"))) if machine else Machine(),
+        machine=_machine(given.get("machine")),
         flow=_amounts(given.get("flow")), moves=[_move(one) for one in given.get("moves", [])], flagged=_amount(given.get("flagged")),
         forecasted=_amount(given.get("forecasted")),
         risks=[

@@ -45,13 +45,13 @@ class Told(PolicyModel):
 
     least: Percent = 5_000
     """Amounts below this share of the quota (without a quota: of the period's open pipeline) are not told."""
-    deals: int = Field(5, ge=1, le=12)
+    deals: int = Field(default=5, ge=1, le=12)
     """How many deals that moved are named, the largest first."""
-    risks: int = Field(4, ge=1, le=10)
+    risks: int = Field(default=4, ge=1, le=10)
     """How many risks are told, the most money first."""
-    asks: int = Field(5, ge=1, le=12)
+    asks: int = Field(default=5, ge=1, le=12)
     """How many asks are made, the most money first."""
-    late: int = Field(6, ge=1, le=30)
+    late: int = Field(default=6, ge=1, le=30)
     """How many late callers are named; the others are counted."""
     coverage_below: Percent = 3_000_000
     """Coverage of what is left of the quota is told as a risk below this."""
@@ -102,7 +102,7 @@ class SummaryPolicy(Referenced):
     weekly_to: Receiver = Receiver()
     scorecard: When = When(day="monday", at=time(7))
     scorecard_to: Receiver = Receiver()
-    scorecard_flags: list[str] = Field(["past_close_date", "no_next_step", "pushed"], max_length=6)
+    scorecard_flags: list[str] = Field(default=["past_close_date", "no_next_step", "pushed"], max_length=6)
     """The flags with a column of their own, by their names in the inspection policy."""
     slack: list[SlackChannel] = []
 

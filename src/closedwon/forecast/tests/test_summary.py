@@ -5,18 +5,25 @@ import re
 from dataclasses import replace
 from datetime import date, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closedwon.base.errors import Invalid
+from closedwon.facts.engine import DuckEngine
+from closedwon.facts.testing import check_snapshot, run_both, spark_missing
+from closedwon.forecast import inputs, rules
 from closedwon.forecast.actions import summary_files as files
 from closedwon.forecast.summary import mail, markdown, paper
 from closedwon.forecast.summary.cases import week_of
 from closedwon.forecast.summary.policy import SummaryPolicy, due_day
+from closedwon.forecast.summary.rules import moves
 from closedwon.forecast.summary.sentences import standing, write
 from closedwon.forecast.summary.text import Figure, Name, Section, Sentence, Source, Summary, line, listed
+from closedwon.forecast.tests.test_oracle import company as random_company
+from closedwon.forecast.tests.worlds import KIND, waterfall_inputs
 from closedwon.people.actor import SYSTEM
 from closedwon.policies import actions
 from closedwon.policies.registry import kind
@@ -316,3 +323,40 @@ def test_machines_read_figures_with_exact_values():
     assert made["sources"][0]["path"].startswith("/forecast/")
     assert {one["source"] for one in made["figures"]} == {one["number"] for one in made["sources"]}
     assert made["since"] == (date(2026, 11, 25) - timedelta(7)).isoformat()
+
+
+SHAPE = rules.Shape(("net_arr", "amount"))
+
+
+def test_sparks_text_of_the_moves_is_the_reviewed_one():
+    check_snapshot(moves(SHAPE), Path(__file__).parent / "snapshots")
+
+
+def moves_of(run, seed):
+    """The moves of a random company, beside the waterfall's own table."""
+    span = (date(2026, 1, 1), date(2026, 7, 1))
+    rule, tables, _ = waterfall_inputs(random_company(seed), date(2026, 1, 20), date(2026, 4, 20), span, date(2026, 1, 1))
+    whole = run(rule, tables).to_pylist()
+    bars = [name for name in rules.BUCKETS if name not in ("begin", "end", "fx")]
+    wanted = {
+        "wanted_places": [{"place": one} for one in sorted({row["place"] for row in whole})],
+        "wanted_buckets": [{"bucket": one} for one in bars],
+    }
+    every = {"page": [{"dimension": None, "bucket": None, "skip": 0, "take": 10_000}]}
+    return whole, bars, run(moves(inputs.shape_of(KIND)), {**tables, **wanted, **every}).to_pylist()
+
+
+@pytest.mark.parametrize("seed", [1, 7, 23])
+def test_the_moves_add_up_to_the_bars_of_the_waterfall(seed):
+    whole, bars, found = moves_of(DuckEngine().run, seed)
+    assert found
+    for name in bars:
+        assert sum(row["amount_minor"] for row in found if row["bucket"] == name) == sum(row[f"{name}_minor"] for row in whole), name
+    sizes = [abs(row["amount_minor"]) for row in found]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.spark
+@pytest.mark.skipif(bool(spark_missing()), reason=str(spark_missing()))
+def test_the_moves_are_the_same_on_spark():
+    moves_of(run_both, 7)
