@@ -24,12 +24,10 @@ def run_case(policy: PacePolicy, given: Mapping[str, Any]) -> dict[str, Any]:
     from closedwon.forecast import pace_cases
 
     made: dict[str, Any] = {}
-    for name, say in (
-        ("lines", pace_cases.scored),
-        ("quarters", pace_cases.habit),
-        ("pacing", pace_cases.paced),
-        ("created", pace_cases.generated),
-    ):
+    says = (("lines", pace_cases.scored), ("quarters", pace_cases.habit), ("pacing", pace_cases.paced), ("created", pace_cases.generated))
+    for name, say in says:
         if name in given:
             made |= say(policy, given)
+    if "seats" in given:
+        made |= pace_cases.tree_levels(given["seats"])
     return made

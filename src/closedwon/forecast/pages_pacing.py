@@ -94,7 +94,7 @@ def _groups(request: HttpRequest, view: View, found: pace.Pacing) -> DataTable:
         money("open", "Open"), money("open_before", "Open before", hidden=True, hint="Mean of the same day before"), money("commit", "Commit"),
         money("quota", "Quota"), Col("coverage", "Coverage", "ratio", hint="Open over quota"),
         Col("won", "Yield", "percent", hint="Of the pipeline open on this day, won in the quarter; pooled"),
-        Col("n", "n", "number", phone="hide", hint="Quarters with open pipeline on this day"),
+        Col("n", "n", "number", hidden=True, hint="Quarters with open pipeline on this day"),
         Col("low", "Yield, lowest", "percent", hidden=True), Col("high", "Yield, highest", "percent", hidden=True),
         Col("required", "Required", "ratio", hint="1 ÷ yield"),
         money("spare", "Spare", tone=lambda row: "warn" if (row["spare"] or 0) < 0 else "", hint="Open less what the rest of the quota takes"),

@@ -18,7 +18,9 @@ from closedwon.ui import format as fmt
 from closedwon.ui.charts import Chart
 from closedwon.ui.context import View
 
-FORECASTERS = {"call": "Call", "rollup": "Roll-up", "run_rate": "Run-rate", "machine": "Stage-weighted"}
+FORECASTERS = {"call": "Call", "rollup": "Roll-up", "run_rate": "Run-rate"}
+LAST_SHOWN = 5
+"""In the very last days everybody is close: pictures end before."""
 VERDICTS = {"sandbags": ("sandbags", "warn"), "optimistic": ("optimistic", "warn")}
 ORDER = ("company", "executive", "vp", "director", "manager", "rep")
 
@@ -50,7 +52,7 @@ def _scored(line: rules.Line, name: str) -> rules.Said | None:
 
 def closeness(found: Accuracy, category: str, level: str) -> Chart:
     """How far off each forecaster was, by day before the end."""
-    days = sorted({line.day_n for line in found.lines}, reverse=True)
+    days = [day for day in sorted({line.day_n for line in found.lines}, reverse=True) if day >= LAST_SHOWN] or [0]
     lines = {day: level_line(found, level, category, day) for day in days}
     rows = []
     for day in days:
