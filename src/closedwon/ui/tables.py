@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Col:
-    """One column. `href` gives a cell's address (`drawer` opens it in the drawer); `value` computes what the cell shows from the row.
+    """One column. `href` gives a cell's address (`drawer` opens it in the drawer, `swap` in place of the row, with `e` too); `value` computes what the cell shows from the row.
 
     `currency` is the key of the row's currency, or a code; `filter` offers the column's values as a chip; `hidden` columns wait in the
     column chooser; `total` adds the column up; `phone` says what a card shows: "title", "big", "line" (default) or "hide".
@@ -33,6 +33,7 @@ class Col:
     kind: Kind = "text"
     href: Callable[[Row], str | None] | None = None
     drawer: bool = False
+    swap: bool = False
     value: Callable[[Row], Any] | None = None
     currency: str = ""
     places: int | None = None

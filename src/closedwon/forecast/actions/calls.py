@@ -51,6 +51,26 @@ class CallBoard:
         return right_to_call(by, self.book, seat)
 
 
+def own_seat(by: Actor, board: CallBoard, node: str = "") -> str:
+    """The seat that an actor calls for first: the chosen one, else the highest that they hold, else the only one at the top of what they see."""
+    book = board.book
+    if node:
+        return node if node in board.judged and node in book.tree.parents else ""
+    held = [
+        seat
+        for seat, people in holders(book.on, closing_day(None)).items()
+        if by.person_id and by.person_id in people and seat in board.judged
+    ]
+    if held:
+        return min(held, key=lambda seat: (len(book.tree.path(seat)), seat))
+    tops = [
+        seat
+        for seat in book.tree.order
+        if seat in board.seats and (book.tree.parents[seat] or "") not in board.seats and book.tree.children[seat]
+    ]
+    return tops[0] if len(tops) == 1 else ""
+
+
 def call_board(
     *,
     by: Actor,
@@ -261,10 +281,11 @@ def seat_calls(
 ) -> SeatCalls:
     """Everything called for a seat in a period, as it stood. Raises NotFound where the actor may not see it."""
     on = ground()
-    return _seat_calls(by, Book(on, ask_for(on, as_of=as_of, period=period, type=type, org=org, rates=rates, currency=currency)), seat)
+    return seat_calls_of(by, Book(on, ask_for(on, as_of=as_of, period=period, type=type, org=org, rates=rates, currency=currency)), seat)
 
 
-def _seat_calls(by: Actor, book: Book, seat: str, *, whole: bool = True) -> SeatCalls:
+def seat_calls_of(by: Actor, book: Book, seat: str, *, whole: bool = True) -> SeatCalls:
+    """Everything called for a seat in a book; with `whole`, what its net's loss comes to as well."""
     board = need_seat(by, book, seat)
     names, net = seat_names(book.on, book.ask), net_of(book, book.ask.type.name) if whole else None
     loss = _loss(by, book, net, seat) if net else None
@@ -289,7 +310,7 @@ def _loss(by: Actor, book: Book, net: Net, seat: str) -> SeatCalls | None:
     if kind is None:
         return None
     try:
-        return _seat_calls(by, Book(book.on, replace(book.ask, type=kind)), seat, whole=False)
+        return seat_calls_of(by, Book(book.on, replace(book.ask, type=kind)), seat, whole=False)
     except NotFound:
         return None
 

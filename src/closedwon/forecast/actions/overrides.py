@@ -78,7 +78,7 @@ def _of_deal(by: Actor, book: Book, seat: str, deal: str, field: str, value: str
     if field not in FIELDS:
         raise Invalid(f"{field!r} of a deal cannot be overridden.", mend=f"Use one of {', '.join(FIELDS)}.")
     need_deal(by, deal, release=on.release)
-    state, places = _deal(book, deal)
+    state, places = deal_of(book, deal)
     if state is None or not any(seat in book.tree.path(place) for place in places):
         raise NotFound(f"The deal {deal} is not among those of the seat.", mend="Override it at its own seat or at one above it.")
     status = next((one.status for one in on.pipeline.stages if one.name == state["stage"]), "open")
@@ -109,7 +109,7 @@ def _day(text: str) -> date:
         raise Invalid(f"{text!r} is not a day.", mend="Write it as 2026-11-23.") from error
 
 
-def _deal(book: Book, deal: str) -> tuple[dict[str, Any] | None, set[str]]:
+def deal_of(book: Book, deal: str) -> tuple[dict[str, Any] | None, set[str]]:
     """A deal as it stands, and the seats that it belongs to."""
     subjects = [{"opportunity_id": deal}]
     given = {"deal_states": book.on.deals(book.ask), "subjects": subjects, "params": [{"cutoff": book.ask.cutoff}]}

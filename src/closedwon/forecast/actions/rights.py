@@ -73,7 +73,13 @@ def _by_role(by: Actor, book: Book, seat: str) -> Right:
 
 
 def why_locked(book: Book) -> str:
-    """Why the period's calls are closed now; empty where they are open."""
+    """Why the period's calls are closed now; empty where they are open. Looked up once per book."""
+    if book.closed is None:
+        book.closed = _why_locked(book)
+    return book.closed
+
+
+def _why_locked(book: Book) -> str:
     period = book.ask.period
     locks_at = datetime.combine(book.rhythm.locks_on(period.end), time(), current().zone)
     return history.locked(book.on, period, timezone.now(), locks_at)

@@ -62,6 +62,8 @@ class Book:
         self.on, self.ask, self.rhythm = on, replace(ask, by="manager"), rhythm()
         self.at = history.now_of(on, ask)
         self.period = history.label_of(ask.period)
+        self.closed: str | None = None
+        """Why the period's calls are closed, once that was looked up."""
 
     @cached_property
     def tree(self) -> Tree:

@@ -36,6 +36,12 @@ def money(value: Any, currency: str = "") -> str:
 
 
 @register.filter
+def whole(value: Any, currency: str = "") -> str:
+    """Minor units as an amount in whole major units, as tables of large amounts show it."""
+    return fmt.money(value, currency, places=0)
+
+
+@register.filter
 def cash(value: Any, currency: str = "") -> str:
     """An exact amount of minor units with the currency's sign."""
     return fmt.money(value, currency, symbol=True)
