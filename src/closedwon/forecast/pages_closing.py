@@ -176,11 +176,12 @@ def _differences(request: HttpRequest, view: View, found: closing.CloseRoom) -> 
 
 def _flash(found: closing.CloseRoom) -> Chart | None:
     unit = found.ask.currency
+    step = 3 if not found.tracks or len(found.tracks[-1].hours) < 200 else 24
     rows = [
         {"x": hour, "y": amount, "series": one.period}
         for one in found.tracks
         for hour, amount in zip(one.hours, one.booked, strict=True)
-        if amount is not None and hour % 3 == 0
+        if amount is not None and hour % step == 0
     ]
     if not rows:
         return None

@@ -98,7 +98,7 @@ def _tiles(view: View, found: renewing.Renewals, here: Sums) -> list[Tile]:
 
 def _fall(view: View, found: renewing.Renewals, here: Sums) -> Waterfall:
     unit, label = found.ask.currency, found.ask.period.label
-    signs = {"churned": ("lost", -1), "downgraded": ("down", -1), "open": ("", -1)}
+    signs = {"churned": ("down", -1), "downgraded": ("down", -1), "open": ("up", -1)}
     bars = [Bar("Available", here["atr"], "total", href=_url(view, "renewals/contracts", part="atr"))]
     bars += [
         Bar(LABELS[name], sign * here[name], kind, href=_url(view, "renewals/contracts", part=name)) for name, (kind, sign) in signs.items()

@@ -141,9 +141,8 @@ def _tiles(found: scenarios.Comparison) -> list[Tile]:
 
 def _fall(one: scenarios.Horizon, found: scenarios.Comparison) -> Waterfall:
     unit = found.ask.currency
-    bars = [Bar("Base", one.base.expected, "total")]
-    bars += [Bar(LABELS[cause.change.kind], cause.difference, "up" if cause.difference > 0 else "down") for cause in one.causes]
-    bars.append(Bar("Scenario", one.scenario.expected, "total"))
+    bars = [Bar(LABELS[cause.change.kind], cause.difference, "up" if cause.difference > 0 else "down") for cause in one.causes]
+    bars.append(Bar("Difference", one.difference, "total"))
     return Waterfall(
         f"{one.label}: {fmt.compact(one.difference, unit)} against the base, by cause", bars, currency=unit, key=f"scenario-{one.label}"
     )

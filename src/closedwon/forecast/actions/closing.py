@@ -17,7 +17,7 @@ from closedwon.facts.engine import run
 from closedwon.forecast import inputs
 from closedwon.forecast.actions.rollups import When, seat_names, seen_by, visible_nodes
 from closedwon.forecast.closing import rules
-from closedwon.forecast.closing.flash import Track, track
+from closedwon.forecast.closing.flash import HOUR, Track, track
 from closedwon.forecast.closing.tieout import Difference, TieOut, restated, tie_out
 from closedwon.forecast.reading import MICRO, Ask, Ground, ask_for, books_orders, calendar, cutoff_of, ground, organisation, rates_of
 from closedwon.people.actor import Actor
@@ -30,7 +30,8 @@ STATES = {"signed": "Signed", "in_check": "In booking check", "rejected": "Rejec
 BACK = 4
 """How many earlier quarters the flash looks at."""
 BEFORE, AFTER = 72, 48
-"""The hours around the end of the quarter that the flash shows."""
+"""The hours around the end of the quarter that the flash shows; with more hours to go it begins at the present one."""
+LONGEST = 24 * 400
 LARGEST_FILE = 200_000
 """How many rows a finance file may have."""
 
@@ -132,8 +133,10 @@ def close_room(
     given, told, problems = _finance(on, ask, finance) if everything else (None, "", [])
     tie = tie_out(ask.period.label, won, orders, given, _ratios(on, ask)) if everything and has_orders else None
     until = ask.cutoff - MICRO
+    left = -(-(_end(ask.period) - until) // HOUR)
+    before = BEFORE if left <= BEFORE else min(left, LONGEST)
     tracks = [
-        track(one.label, _end(one), won, orders if has_orders else _as_orders(won), until if one is ask.period else on.now, BEFORE, AFTER)
+        track(one.label, _end(one), won, orders if has_orders else _as_orders(won), until if one is ask.period else on.now, before, AFTER)
         for one in over
         if one.start <= ask.period.start
     ]
@@ -389,12 +392,12 @@ def restatement_rows(found: Sequence[Restatement], unit: str) -> list[dict[str, 
 
 
 def flash_rows(tracks: Sequence[Track], hour: int | None = None) -> list[dict[str, Any]]:
-    """Each quarter at the same hour: the given one, else the last hour that the running quarter has reached."""
+    """Each quarter at the same hour: the given one, else the last that the asked quarter has reached, its end at the latest."""
     if not tracks:
         return []
     last = tracks[-1]
     reached = [at for at, amount in zip(last.hours, last.signed, strict=True) if amount is not None]
-    chosen = hour if hour is not None else (reached[-1] if reached else last.hours[0])
+    chosen = hour if hour is not None else (min(0, reached[-1]) if reached else last.hours[0])
     made = []
     for one in tracks:
         at = one.hours.index(chosen) if chosen in one.hours else 0
