@@ -80,7 +80,7 @@ class Clock:
     def after(self, at: Array, span: Array) -> Array:
         """The instant at which so much business time has passed."""
         wanted = self.minutes(at) + span
-        place = np.maximum(-(-wanted // (HOURS_A_DAY * HOUR)) - 1, 0)
+        place = np.clip(-(-wanted // (HOURS_A_DAY * HOUR)) - 1, 0, len(self.workdays) - 1)  # beyond the last day: some time after it
         return np.asarray(self.opens[self.workdays[place]] + wanted - place * HOURS_A_DAY * HOUR)
 
 
