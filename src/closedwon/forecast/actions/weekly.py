@@ -206,3 +206,8 @@ def _snapshot_rows(book: Book, day: Any) -> Iterator[dict[str, Any]]:
                 "rollup_minor": rollup[name], "call_minor": None if call is None else call[name], "override_minor": placed[name] if placed else None,
                 "machine_minor": machine.get("median"), "low_minor": machine.get("low"), "high_minor": machine.get("high"), "currency": book.ask.currency,
             }  # fmt: skip
+
+
+def in_company_time(at: datetime) -> datetime:
+    """An instant on the company's clock."""
+    return at.astimezone(current().zone)

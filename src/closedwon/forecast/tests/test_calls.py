@@ -400,3 +400,132 @@ def test_the_command_line_calls_and_lists(people, company):
     assert "is withdrawn" in ask("withdraw", number).stdout
     assert ask("lock", Q4).stdout == "FY26-Q4 is locked.\n"
     assert ask("unlock", Q4).stdout == "FY26-Q4 is open.\n"
+
+
+def sign_in(client, name):
+    from closedwon.people.models import User
+
+    client.force_login(User.objects.get(email=f"{name}@x.test"))
+
+
+def test_the_board_calls_in_place_and_shows_who_has(people, client):
+    sign_in(client, "max")
+    text = client.get(f"/forecast/?period={Q4}").content.decode()
+    assert "Submit call" in text
+    assert "Call: <a" in text
+    form = client.get(f"/forecast/calls/max/edit?period={Q4}&as=card", headers={"HX-Request": "true"}).content.decode()
+    assert 'name="commit" value="140"' in form
+    given = {"commit": "150", "most_likely": "150", "best_case": "150", "expected": "", "next": f"/forecast/?period={Q4}"}
+    refused = client.post(f"/forecast/calls/max/edit?period={Q4}", given, headers={"HX-Request": "true"})
+    assert refused.status_code == 422
+    assert "takes a note" in refused.headers["HX-Trigger"]
+    assert refused.headers["HX-Reswap"] == "none"
+    made = client.post(f"/forecast/calls/max/edit?period={Q4}", {**given, "note": "Two more"}, headers={"HX-Request": "true"})
+    assert (made.status_code, made.headers["HX-Redirect"]) == (204, f"/forecast/?period={Q4}")
+    text = client.get(f"/forecast/?period={Q4}").content.decode()
+    assert "Mon 12:00" in text
+    page = client.get(f"/forecast/calls/max/?period={Q4}").content.decode()
+    for words in ("Calls of Max", "Two more", "Right below", "no call: roll-up", "from what stood below: commit +"):
+        assert words in page, words
+    drawer = client.get(f"/forecast/calls/max/?period={Q4}", headers={"HX-Request": "true", "HX-Target": "drawer-body"}).content.decode()
+    assert "<html" not in drawer
+    stale = client.post(f"/forecast/calls/max/edit?period={Q4}", {**given, "note": "again"}, headers={"HX-Request": "true"})
+    assert stale.status_code == 409
+    past = client.get(f"/forecast/calls/max/edit?period={Q4}&as_of=2026-11-01", headers={"HX-Request": "true"})
+    assert "past is not called" in past.headers["HX-Trigger"]
+    elsewhere = client.post(
+        f"/forecast/calls/bob/edit?period={Q4}",
+        {**given, "commit": "140", "most_likely": "140", "best_case": "140", "next": "https://evil.test/"},
+    )
+    assert elsewhere.url.startswith("/forecast/")
+
+
+def test_pages_of_calls_show_nothing_of_siblings_or_of_the_manager(people, client):
+    for seat in ("max", "mia", "dora"):
+        submit(by=people["ops"], seat=seat, amounts=amounts(137, 138, 139), period=Q4, note="judgment of the leader")
+    override(by=people["max"], seat="max", deal="d1", field="category", value="pipeline", note="I doubt it", period=Q4)
+    sign_in(client, "bob")
+    for address in (
+        "/forecast/",
+        "/forecast/calls/",
+        "/forecast/open",
+        "/forecast/calls/bob/",
+        "/forecast/agenda",
+        "/forecast/agenda?scope=bob",
+    ):
+        answer = client.get(address, {"period": Q4} if "?" not in address else {"period": Q4, "scope": "bob"})
+        text = answer.content.decode()
+        assert answer.status_code == 200, address
+        for words in ("judgment of the leader", "I doubt it", "forecast: Pipeline", "Mia", "Dora", ">138<"):
+            assert words not in text, (address, words)
+    for address in ("calls/max/", "calls/max/edit", "calls/dora/", "calls/max/override?deal=d1", "agenda?scope=max"):
+        assert client.get(f"/forecast/{address}").status_code == 404, address
+    number = models.Override.objects.get().pk
+    assert client.post(f"/forecast/calls/withdraw/{number}").status_code == 404
+    assert client.post("/forecast/calls/lock", {"period": Q4}).status_code == 403
+    assert models.Withdrawal.objects.count() == models.PeriodLock.objects.count() == 0
+    sign_in(client, "pay")
+    for address in ("calls/", "calls/max/", "agenda"):
+        assert client.get(f"/forecast/{address}").status_code == 403, address
+
+
+def test_a_deal_is_overridden_in_place_and_stands_beside_the_fact(people, client):
+    sign_in(client, "max")
+    text = client.get(f"/forecast/open?period={Q4}").content.decode()
+    assert "/forecast/calls/max/override?" in text
+    form = client.get(f"/forecast/calls/max/override?deal=d1&period={Q4}", headers={"HX-Request": "true"}).content.decode()
+    assert "Deal 1" in form
+    given = {
+        "category": "best_case",
+        "was_category": "commit",
+        "amount": "100",
+        "was_amount": "100",
+        "close_date": "2026-12-01",
+        "was_close_date": "2026-12-01",
+    }
+    url = f"/forecast/calls/max/override?deal=d1&period={Q4}"
+    assert client.post(url, given, headers={"HX-Request": "true"}).status_code == 422
+    assert client.post(url, {**given, "category": "commit", "note": "x"}, headers={"HX-Request": "true"}).status_code == 422
+    assert client.post(url, {**given, "note": "Slow"}, headers={"HX-Request": "true"}).status_code == 204
+    assert "forecast: Best case" in client.get(f"/forecast/open?period={Q4}").content.decode()
+    page = client.get(f"/forecast/calls/max/?period={Q4}").content.decode()
+    assert "With overrides" in page
+    number = models.Override.objects.get().pk
+    assert client.post(f"/forecast/calls/withdraw/{number}", {"next": "/forecast/"}).url == "/forecast/"
+    assert "With overrides" not in client.get(f"/forecast/calls/max/?period={Q4}").content.decode()
+    row = client.get(f"/forecast/calls/max/override?about=bob&period={Q4}", headers={"HX-Request": "true"}).content.decode()
+    assert "Bob" in row
+    placed = {
+        "commit": "90",
+        "was_commit": "140",
+        "most_likely": "140",
+        "was_most_likely": "140",
+        "best_case": "140",
+        "was_best_case": "140",
+        "note": "Haircut",
+    }
+    assert client.post(f"/forecast/calls/max/override?about=bob&period={Q4}", placed).status_code == 302
+    assert "overridden" in client.get(f"/forecast/calls/max/?period={Q4}").content.decode()
+
+
+def test_what_was_agreed_comes_back_until_it_is_done(people, client, clock):
+    sign_in(client, "max")
+    page = f"/forecast/agenda?scope=bob&period={Q4}"
+    given = {"seat": "bob", "text": "Call the buyer of Deal 1", "owner": "Bob", "due": "2026-11-27"}
+    for wrong in ({"text": ""}, {"owner": " "}, {"due": "soon"}, {"due": "2026-11-01"}):
+        assert client.post(page, {**given, **wrong}).status_code == 422, wrong
+    assert client.post(page, {**given, "seat": "dora"}).status_code == 404
+    assert client.post(page, given).status_code == 302
+    clock["now"] += timedelta(days=7)
+    text = client.get(page).content.decode()
+    assert "Call the buyer of Deal 1" in text
+    number = models.AgreedAction.objects.get().pk
+    sign_in(client, "mia")
+    assert client.post(f"/forecast/agenda/{number}").status_code == 404
+    sign_in(client, "bob")
+    assert client.post(f"/forecast/agenda/{number}", {"next": page}).status_code == 302
+    assert models.AgreedAction.objects.get().done_by == "bob@x.test"
+    assert [entry.verb for entry in Entry.objects.filter(subject="seat:bob").order_by("sequence")] == [
+        "forecast.agreed",
+        "forecast.action done",
+    ]
