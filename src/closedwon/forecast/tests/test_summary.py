@@ -336,7 +336,7 @@ def moves_of(run, seed):
     """The moves of a random company, beside the waterfall's own table."""
     span = (date(2026, 1, 1), date(2026, 7, 1))
     rule, tables, _ = waterfall_inputs(random_company(seed), date(2026, 1, 20), date(2026, 4, 20), span, date(2026, 1, 1))
-    whole = run(rule, tables).to_pylist()
+    whole = DuckEngine().run(rule, tables).to_pylist()
     bars = [name for name in rules.BUCKETS if name not in ("begin", "end", "fx")]
     wanted = {
         "wanted_places": [{"place": one} for one in sorted({row["place"] for row in whole})],
@@ -360,3 +360,31 @@ def test_the_moves_add_up_to_the_bars_of_the_waterfall(seed):
 @pytest.mark.skipif(bool(spark_missing()), reason=str(spark_missing()))
 def test_the_moves_are_the_same_on_spark():
     moves_of(run_both, 7)
+
+
+DOC = Path(__file__).parents[4] / "docs/field/weekly-summary.md"
+MARK = "<!-- cases -->\n"
+
+
+def table_of_cases():
+    """The shipped cases as the document has them: what is given in words, and what is said."""
+    import tomllib
+    from decimal import Decimal
+
+    cases = tomllib.loads(kind("summary").default_cases(), parse_float=Decimal)["case"]
+    made = ["| case | said |", "|---|---|"]
+    for one in cases:
+        said = "<br>".join(f"*{key}* {text}" for key, text in one["expect"].items())
+        made.append(f"| {one['name'][:1].upper()}{one['name'][1:]} | {said.replace(' | ', '<br>')} |")
+    return "\n".join(made) + "\n"
+
+
+def test_the_document_has_the_cases_that_run():
+    import os
+
+    text = DOC.read_text(encoding="utf-8")
+    whole = text[: text.index(MARK) + len(MARK)] + table_of_cases()
+    if os.environ.get("CLOSEDWON_UPDATE_SNAPSHOTS"):
+        DOC.write_text(whole, encoding="utf-8")
+        text = whole
+    assert text == whole, "docs/field/weekly-summary.md is behind the cases; CLOSEDWON_UPDATE_SNAPSHOTS=1 writes it anew"
