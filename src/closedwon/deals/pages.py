@@ -19,6 +19,7 @@ from closedwon.approvals.actions.people import called, names
 from closedwon.approvals.pages import STATE_WORDS, TONES
 from closedwon.approvals.rules.reading import request_of
 from closedwon.approvals.rules.united import United
+from closedwon.approvals.rules.values import Preview
 from closedwon.base.errors import ClosedwonError, Invalid
 from closedwon.deals.actions import desk, gate
 from closedwon.deals.actions import requests as actions
@@ -204,9 +205,18 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         "promises": promises(content), "known": [content.get("fields", {}).get(name) for name in ("order_type", "segment", "region") if content.get("fields", {}).get(name)],
         "found": found, "content": content, "inputs": _inputs(united, content, told.missing), "told": told, "failed": failed, "deal": found.opportunity_id,
-        "seen": found.digest, "labels": united.labels, "missing": [united.labels.get(name, name) for name in told.missing],
+        "seen": found.digest, "labels": united.labels, **_told(united, told),
     }  # fmt: skip
     return render(request, "deals/edit.html", context, status=failed.status if failed else 200)
+
+
+def _told(united: United, told: Preview) -> dict[str, Any]:
+    """What must still be written, and what cannot be read, by the labels of the form."""
+    problems = [
+        ("" if united.labels.get(one.field or "", "") in one.message else united.labels.get(one.field or "", ""), one)
+        for one in told.problems
+    ]
+    return {"missing": [united.labels.get(name, name) for name in told.missing], "problems": problems}
 
 
 @require_POST
@@ -215,7 +225,7 @@ def live(request: HttpRequest, number: int) -> HttpResponse:
     by = web_actor(request)
     found, united = actions.find(number, by=by), actions.united_now()
     told = actions.preview(found, _content(found, united, request.POST), by=by)
-    return render(request, "deals/_preview.html", {"told": told, "missing": [united.labels.get(name, name) for name in told.missing]})
+    return render(request, "deals/_preview.html", {"told": told, **_told(united, told)})
 
 
 @require_GET

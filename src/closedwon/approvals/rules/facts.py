@@ -43,7 +43,8 @@ def facts(united: United, request: Request) -> Facts:
             values[name] = _converted(_value(given.get(name.casefold()), kind, name), kind, rate)
         except (BadValue, ArithmeticError) as error:
             values[name] = None
-            problems.append(Problem(getattr(error, "message", str(error)), field=name, mend=getattr(error, "mend", None)))
+            told = getattr(error, "message", str(error)).removeprefix(f"{name}: ").removesuffix(".")
+            problems.append(Problem(told, field=name, mend=getattr(error, "mend", None)))
     problems += _twice(united, values)
     known = {name.casefold() for name in united.types}
     strange = sorted(name for name in flat(request.fields) if name.casefold() not in known)
@@ -197,6 +198,7 @@ def _ask(
         text = filled(asker.reason, united, values)
         roles = asker.ask if not asker.forbid else ("",)
         return [Reason(asker.name, text, asker.tests, role) for role in roles], told if explain else None
+    blank = [column.name for column in asker.table.inputs if values.get(column.name) in (None, "")]
     outcome = asker.table.evaluate({column.name: values.get(column.name) for column in asker.table.inputs})
     told |= {"rows": list(outcome.rows)}
     hits = outcome.value if isinstance(outcome.value, list) else [outcome.value] if isinstance(outcome.value, Mapping) else []
@@ -205,6 +207,9 @@ def _ask(
         text = f"{asker.name}: {why}"
         role = asker.on_gap or (united.floor[0].otherwise if united.floor else "")
         told |= {"gap": why}
+        if not role and blank:
+            problems += [_missing(united, asker, name, values) for name in blank]
+            return [], told
         if not role:
             problems.append(Problem(text, field=asker.name, mend="Close the hole, or name the role that decides there under on_gap."))
             return [], told
@@ -214,6 +219,18 @@ def _ask(
         text = filled(str(hit.get("reason") or asker.reason), united, values)
         made += [Reason(asker.name, text, asker.tests, role) for role in roles_of(hit.get("ask"))]
     return made, told if explain else None
+
+
+def _missing(united: United, asker: Asker, name: str, values: Values) -> Problem:
+    """What must be given so that a table can decide: the field, or those without which a computed value stays blank."""
+    formula = dict(united.computes).get(name)
+    causes = [name]
+    if formula is not None:
+        blank = [one for one in formula.fields if one in united.types and values.get(one) in (None, "") and united.types[one].numeric]
+        filled_in = {one: Decimal(0) for one in blank}
+        causes = [one for one in blank if formula.evaluate({**values, **filled_in, one: None}).value is None] or blank or [name]
+    labels = " and ".join(united.labels.get(one, one) for one in causes)
+    return Problem(f"{labels} must be given: {asker.name} decides by it", field=causes[0], mend="Fill it in.")
 
 
 def _said(united: United, name: str, values: Values) -> str:

@@ -60,7 +60,7 @@ class _Previewing:
             )
         known = self.known or facts(self.united, self.request)
         spoken = speak(self.united, known.values, explain=self.explain)
-        problems = [*known.problems, *spoken.problems]
+        problems = [*known.problems, *(spoken.problems if not known.problems else ())]
         reasons = self._reasons(spoken)
         steps = self._steps(reasons, known, problems)
         outcome, reason = self._outcome(spoken, steps, problems, known)
@@ -74,9 +74,14 @@ class _Previewing:
             }
         )
         return Preview(
-            outcome, reason, self._hash(), steps, (), tuple(problems), known.warnings, self._policies(), spoken.explanation, values,
+            outcome, reason, self._hash(), steps, (), tuple(problems), (*known.warnings, *self._strangers()), self._policies(), spoken.explanation, values,
             tuple(name for name, _ in spoken.missing),
         )  # fmt: skip
+
+    def _strangers(self) -> list[str]:
+        """Submitter and owner whom nobody knows: then no manager of theirs can be asked."""
+        named = dict.fromkeys(one for one in (self.request.submitter, self.request.owner) if one)
+        return [f"{one} is nobody we know, so no manager of theirs is asked" for one in named if self.people.find(one) is None]
 
     def _hash(self) -> str:
         """The hash of the content; a trial with values of its own needs none."""
@@ -245,9 +250,11 @@ class _Previewing:
     def _outcome(self, spoken: Spoken, steps: tuple[StepNeed, ...], problems: list[Problem], known: Facts) -> tuple[str, str]:
         if spoken.forbidden:
             return "forbidden", "; ".join(dict.fromkeys(spoken.forbidden))
+        if known.problems:
+            return "incomplete", str(known.problems[0])
         if spoken.missing:
             return "incomplete", f"Still to write: {', '.join(label for _, label in spoken.missing)}"
-        if known.problems or spoken.problems:
+        if spoken.problems:
             return "incomplete", str(problems[0])
         if any(step.status != "inherited" for step in steps):
             count = len([step for step in steps if step.status != "inherited"])

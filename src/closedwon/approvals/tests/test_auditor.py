@@ -124,3 +124,20 @@ def test_who_approved_and_came_to_own_the_deal_counts_no_more(set_up: None) -> N
     assert Request.objects.get(pk=request.pk).owner == "boss"
     assert [ask.person for ask in revised.current.steps.order_by("order").first().asks.all()] == ["vp"]
     assert deciding.may_not(revised, revised.current, "boss", "") == "you own the deal"
+
+
+def test_what_is_missing_or_cannot_be_read_is_told_once_and_by_its_name(ws: Any) -> None:
+    from closedwon.policies.actions import apply_defaults
+
+    apply_defaults(by=SYSTEM)
+    for fields, words in (
+        ({}, "Discount must be given: Discount ladder decides by it"), ({"discount": 25}, "25 is no percentage"),
+        ({"discount": "5%", "term_months": "twelve"}, "'twelve' is not a number"), ({"discount": "5%", "free_months": 1}, "Still to write: Term in months"),
+    ):  # fmt: skip
+        with pytest.raises(Invalid) as refused:
+            submitting.submit({"kind": "deal", "currency": "USD", "fields": fields}, by=REP)
+        told = str(refused.value)
+        assert words in told
+        assert ".." not in told
+        assert "on_gap" not in told
+    assert Request.objects.count() == 0
