@@ -13,6 +13,10 @@ def _waiting(by: Any) -> int:
     return waiting_count(by)
 
 
+LOOKS_BACK = frozenset({"deal-desk", "finance", "sales-ops", "executive", "auditor"})
+"""Roles that look back over requests."""
+
+
 class ApprovalsConfig(AppConfig):
     """Who must agree to what, and what was decided."""
 
@@ -25,6 +29,10 @@ class ApprovalsConfig(AppConfig):
         NavItem("Deals", "All approvals", "approvals:every", order=15, words="all requests sign-off decided"),
         NavItem("Deals", "Exceptions", "approvals:exceptions", order=18, words="exemptions price hold promises customer"),
         NavItem("Deals", "Who stands in", "approvals:arrange", order=30, words="delegate away absence out of office"),
+        NavItem(
+            "Deals", "Approval times", "approvals:analytics", LOOKS_BACK, 26, words="analytics turnaround bottleneck cycle time rework"
+        ),
+        NavItem("Deals", "Back-test", "approvals:backtest", LOOKS_BACK, 27, words="approvals policy what if past requests matrix"),
         NavItem("Admin", "Approver roles", "approvals:holders", frozenset({"admin", "sales-ops"}), 45, words="holders cfo legal vp"),
     ]
 

@@ -22,6 +22,7 @@ from closedwon.approvals.actions.common import policies
 from closedwon.approvals.actions.people import called, names, person_of
 from closedwon.approvals.actions.subjects import subject_of
 from closedwon.approvals.pages_beside import routes as beside
+from closedwon.approvals.pages_history import routes as history
 from closedwon.approvals.strength import strength_of
 from closedwon.base.errors import ClosedwonError, Invalid, NotFound, Refused
 from closedwon.people.acting import web_actor
@@ -360,6 +361,7 @@ routes = [
     path("bulk/", bulk, name="bulk"),
     path("all/", every, name="every"),
     *beside,
+    *history,
     path("link/<str:token>/", link, name="link"),
     path("link/<str:token>/decide/", link_decide, name="link-decide"),
     path("<int:number>/", one, name="one"),

@@ -120,3 +120,36 @@ def test_the_three_doors(set_up: None) -> None:
     assert went["by"] == "step"
     assert client.get("/api/v1/approvals/analytics", {**span, "by": "moon"}).status_code == 422
     assert login("rep", "rep").get("/api/v1/approvals/analytics", span).status_code == 403
+
+
+def test_the_pages(set_up: None) -> None:
+    for number, discount in enumerate(("5%", "12%", "30%")):
+        request = submitting.submit({**content(discount), "id": f"R{number}"}, by=REP)
+        if discount == "12%":
+            yes(request, BOSS)
+            yes(request, DESK)
+    today = closing_day(None)
+    span = {"from": today.isoformat(), "to": (today + timedelta(days=1)).isoformat()}
+    client = login("looker", "deal-desk")
+    page = client.get("/approvals/backtest/", span).content.decode()
+    assert "Every request would have asked the same people as then." in page
+    assert "R2" in page
+    draft = POLICY.replace("discount > 10%", "discount > 20%")
+    moved = client.post("/approvals/backtest/", {**span, "document": "deals", "text": draft})
+    assert moved.status_code == 302
+    page = client.get(moved.headers["Location"]).content.decode()
+    assert "Of 3 requests 1 would ask fewer." in page
+    chosen = client.get("/approvals/backtest/", {**span, "policy": "pasted", "f.change": "fewer asked"}).content.decode()
+    assert "R1" in chosen
+    assert "R2" not in chosen.partition("Try another text")[0]
+    key = f"closedwon:{Request.objects.get(subject_id='R2').pk}"
+    drawer = client.get("/approvals/backtest/request/", {**span, "policy": "pasted", "id": key}).content.decode()
+    assert "Discount of 30 %" in drawer
+    wrong = client.post("/approvals/backtest/", {**span, "document": "deals", "text": "title = 3"}, follow=True).content.decode()
+    assert "title" in wrong
+    assert client.get("/approvals/backtest/", {"from": "soon", "to": "x"}).status_code == 200
+    went = client.get("/approvals/analytics/", {**span, "by": "region"}).content.decode()
+    assert "Needed nobody" in went
+    assert client.get("/approvals/backtest/request/", {**span, "id": "nothing"}).status_code == 404
+    for address in ("/approvals/backtest/", "/approvals/analytics/", "/approvals/backtest/request/"):
+        assert login("rep", "rep").get(address, span).status_code == 403
