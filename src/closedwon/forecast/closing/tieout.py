@@ -91,6 +91,7 @@ def tie_out(
 
 def _of_deal(key: str, period: str, deal: Row | None, lines: Sequence[Row]) -> list[Difference]:
     """The differences of one deal: what its orders booked in the period less what it was won at there."""
+    lines = sorted(lines, key=lambda row: (row["accepted_at"], row["order_id"], row["line"]))
     name = (deal or (lines[0] if lines else {})).get("name") or key
     who = "" if key.startswith("order ") else key
 
@@ -105,7 +106,7 @@ def _of_deal(key: str, period: str, deal: Row | None, lines: Sequence[Row]) -> l
     made: list[Difference] = []
     real: list[Row] = []
     seen: dict[tuple[Any, ...], str] = {}
-    for line in sorted(lines, key=lambda row: (row["accepted_at"], row["order_id"], row["line"])):
+    for line in lines:
         same = (line["kind"], line["own_minor"], line["currency"], line["line"])
         inside = line["period"] == period
         if line["reverses"] or line["kind"] == "debook":
