@@ -68,7 +68,8 @@ def _period(span: list[str]) -> Period:
 
 def paced(_policy: PacePolicy, given: Given) -> dict[str, Any]:
     """A quarter against the same day of earlier ones; the day's counterpart; or how evenly a quarter was booked."""
-    of, made = given["pacing"], {}
+    of = given["pacing"]
+    made: dict[str, Any] = {}
     if "day" in of:
         day = pacing.same_day(_period(of["period"]), date.fromisoformat(of["day"]), _period(of["other"]))
         made["same day"] = day.isoformat()

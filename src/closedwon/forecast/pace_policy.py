@@ -15,13 +15,13 @@ class Accuracy(PolicyModel):
 
     days: list[int] = [90, 75, 60, 45, 30, 14, 7, 1]
     """How many days before a period's last day the call in force is looked at, at the close of that day."""
-    periods: int = Field(6, ge=1, le=40)
+    periods: int = Field(default=6, ge=1, le=40)
     """Over how many quarters that are over."""
     category: Literal["commit", "most_likely", "best_case"] = "most_likely"
     """The call that habits are read from."""
     habit: Percent = 80_000
     """A middle miss of so much of what came, and to the same side, is a habit."""
-    habit_periods: int = Field(3, ge=2, le=40)
+    habit_periods: int = Field(default=3, ge=2, le=40)
     """From so many quarters with calls."""
     late: Percent = 500_000
     """Late in so many of the weeks in which a call was made is a habit too."""
@@ -37,7 +37,7 @@ class Accuracy(PolicyModel):
 class Pacing(PolicyModel):
     """How a quarter is held against earlier ones."""
 
-    quarters: int = Field(4, ge=1, le=20)
+    quarters: int = Field(default=4, ge=1, le=20)
     """With how many quarters before; four, so that every season counts once."""
 
 
@@ -55,11 +55,11 @@ class Share(PolicyModel):
 class Generation(PolicyModel):
     """What pipeline is to be created. Rows of the table `targets` with this measure come first; without one, the rule of thumb counts."""
 
-    measure: str = Field("pipeline_created", min_length=1)
+    measure: str = Field(default="pipeline_created", min_length=1)
     """The measure of the targets."""
-    plan: str = Field("operating", min_length=1)
+    plan: str = Field(default="operating", min_length=1)
     """The plan of the targets."""
-    times_quota: Decimal = Field(Decimal("3.0"), gt=0, le=100)
+    times_quota: Decimal = Field(default=Decimal("3.0"), gt=0, le=100)
     """Without a target, a seat is to create so many times its quota of the quarter; the company the sum of it."""
     shares: list[Share] = []
     """Parts of the company's target by source, segment or region, where the table has none of their own."""

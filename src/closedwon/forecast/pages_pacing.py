@@ -89,7 +89,7 @@ def _groups(request: HttpRequest, view: View, found: pace.Pacing) -> DataTable:
 
     by_seat = found.ask.by in ("manager", "rep")
     columns = [
-        Col("name", "Group", href=lambda row: link(request, view, "pacing/group", group=row["id"]), drawer=True, sub="note" if by_seat else None),
+        Col("name", "Group", href=lambda row: link(request, view, "pacing/group", group=row["id"]), drawer=True, sub="note" if by_seat else ""),
         money("booked", "Booked", phone="big"), Col("change", "To the same day", "change", currency=unit, places=0),
         money("open", "Open"), money("open_before", "Open before", hidden=True, hint="Mean of the same day before"), money("commit", "Commit"),
         money("quota", "Quota"), Col("coverage", "Coverage", "ratio", hint="Open over quota"),
@@ -234,7 +234,7 @@ def _created(request: HttpRequest, view: View, found: generating.Generated) -> D
     columns = [
         Col(
             "name", "Group", href=lambda row: link(request, view, "generation/deals", group=row["id"], of=period), drawer=True,
-            sub="note" if found.by in ("owner", "manager") else None,
+            sub="note" if found.by in ("owner", "manager") else "",
         ),
         money("created", "Created", phone="big"), money("target", "Target"), Col("attained", "Attained", "percent"),
         Col("ahead", "To the pace", "change", currency=unit, places=0, hint="Created less what the target asks for by this day"),

@@ -11,6 +11,7 @@ from typing import Any
 from closedwon.base.calendar import Period
 from closedwon.base.errors import Invalid
 from closedwon.base.money import format_major
+from closedwon.base.rule import Rule
 from closedwon.facts.engine import run
 from closedwon.forecast import accuracy as rules
 from closedwon.forecast import moments, pace_rules
@@ -20,6 +21,7 @@ from closedwon.forecast.pace_policy import PacePolicy
 from closedwon.forecast.reading import Ask, Ground, ask_for, calendar, ground, organisation, rates_of
 from closedwon.forecast.rules import converted
 from closedwon.people.actor import Actor
+from closedwon.people.visibility import Scope, visible_deals
 from closedwon.policies.actions import in_force, value_of
 from closedwon.workspace import current
 
@@ -299,33 +301,27 @@ def hit_deals(
     on = ground()
     ask = ask_for(on, as_of=as_of, type=type, org=org, rates=rates, currency=currency)
     one = _periods(ask, period)[0]
-    nodes = visible_nodes(organisation(on, ask).tree, seen_by(by, ask, on), node)
+    seen = seen_by(by, ask, on)
+    nodes = visible_nodes(organisation(on, ask).tree, seen, node)
     look = moments.moment(ask, one, one.last - timedelta(days=day_n))
     tree = moments.place_of(on, ask, look).tree
     wanted = nodes if not node else frozenset(tree.below({node}) | {node}) & (nodes | {node})
-    return moment_page(on, ask, look, wanted, [category], skip=skip, take=take)
+    return moment_page(on, ask, look, wanted, [category], seen=seen, skip=skip, take=take)
 
 
 def moment_page(
-    on: Ground,
-    ask: Ask,
-    look: moments.Moment,
-    nodes: frozenset[str],
-    buckets: Sequence[str],
-    *,
-    dimension: str | None = None,
-    skip: int,
-    take: int,
+    on: Ground, ask: Ask, look: moments.Moment, nodes: frozenset[str], buckets: Sequence[str], *, seen: Scope, skip: int, take: int
 ) -> DealPage:
-    """One page of the deals behind a number of one moment, each as it stood then and with what became of it."""
+    """One page of the deals behind a number of one moment, each as it stood then and with what became of it.
+
+    A seat may have had other deals then: who does not see every deal gets those that they may see at the question's as-of.
+    """
     given = {
         **moments.deals_inputs(on, ask, look),
         "wanted_places": [{"place": name} for name in sorted(nodes)],
         "wanted_buckets": [{"bucket": name} for name in dict.fromkeys(buckets)],
-        "page": [{"dimension": dimension, "bucket": None, "skip": max(0, skip), "take": max(0, min(take, 1000))}],
     }
-    found = run(pace_rules.moment_deals(ask.shape), given).to_pylist()
-    count, total = (found[0]["total_count"], found[0]["total_minor"]) if found else (0, 0)
+    found, count, total = seen_page(on, ask, seen, pace_rules.moment_deals(ask.shape), given, None, skip, take)
     cards = {row["opportunity_id"]: row for row in _cards(on, moments.at(ask, look), [row["opportunity_id"] for row in found])}
     rows = [
         {
@@ -336,6 +332,23 @@ def moment_page(
         for row in found
     ]  # fmt: skip
     return DealPage(rows, count, total, ask.currency)
+
+
+EVERY_ROW = 10_000_000
+
+
+def seen_page(
+    on: Ground, ask: Ask, seen: Scope, rule: Rule, given: Mapping[str, Any], dimension: str | None, skip: int, take: int
+) -> tuple[list[dict[str, Any]], int, int]:
+    """One page of a rule's deals, of those that a scope opens: the rows, how many there are, and what they add up to."""
+    skip, take = max(0, skip), max(0, min(take, 1000))
+    opened = visible_deals(seen, cutoff=ask.cutoff, release=on.release)
+    window = {"skip": skip, "take": take} if opened is None else {"skip": 0, "take": EVERY_ROW}
+    found = run(rule, {**given, "page": [{"dimension": dimension, "bucket": None, **window}]}).to_pylist()
+    if opened is None:
+        return found, *((found[0]["total_count"], found[0]["total_minor"]) if found else (0, 0))
+    kept = [row for row in found if row["opportunity_id"] in opened]
+    return kept[skip : skip + take], len(kept), sum(row["amount_minor"] for row in kept)
 
 
 def asked_of(as_of: When) -> Ask:

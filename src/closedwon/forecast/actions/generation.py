@@ -10,11 +10,10 @@ from typing import Any
 from closedwon.base.calendar import Period
 from closedwon.base.errors import Invalid
 from closedwon.base.money import format_major
-from closedwon.facts.engine import run
 from closedwon.forecast import moments, pace_rules
 from closedwon.forecast import pacing as pace
 from closedwon.forecast import pipegen as rules
-from closedwon.forecast.actions.accuracy import pace_policy, share
+from closedwon.forecast.actions.accuracy import pace_policy, seen_page, share
 from closedwon.forecast.actions.deals import DealPage, _cards
 from closedwon.forecast.actions.pacing import TOTAL, Keys, Pacing, _before, pacing
 from closedwon.forecast.actions.rollups import When, quotas, seat_names, seat_notes, seen_by, visible_nodes
@@ -298,16 +297,14 @@ def created_deals(
         on, as_of=as_of, period=period, by_dim="manager" if by_seat else by_dim, type=type, org=org, rates=rates, currency=currency
     )
     wanted = group if by_seat and group and group != TOTAL else node
-    nodes = visible_nodes(organisation(on, ask).tree, seen_by(by, ask, on), wanted)
-    given = {
-        **moments.created_inputs(on, ask, [ask.period]), "wanted_places": [{"place": name} for name in sorted(nodes)],
-        "page": [{"dimension": None if by_seat or not group or group == TOTAL else group, "bucket": None, "skip": max(0, skip), "take": max(0, min(take, 1000))}],
-    }  # fmt: skip
-    found = run(pace_rules.created_deals(ask.shape), given).to_pylist()
+    seen = seen_by(by, ask, on)
+    nodes = visible_nodes(organisation(on, ask).tree, seen, wanted)
+    given = {**moments.created_inputs(on, ask, [ask.period]), "wanted_places": [{"place": name} for name in sorted(nodes)]}
+    dimension = None if by_seat or not group or group == TOTAL else group
+    found, count, total = seen_page(on, ask, seen, pace_rules.created_deals(ask.shape), given, dimension, skip, take)
     cards = {row["opportunity_id"]: row for row in _cards(on, ask, [row["opportunity_id"] for row in found])}
     rows = [
         {**cards.get(row["opportunity_id"], {}), "opportunity_id": row["opportunity_id"], "day": row["day"], "amount_in_minor": row["amount_minor"], "flags": ()}
         for row in found
     ]  # fmt: skip
-    count, total = (found[0]["total_count"], found[0]["total_minor"]) if found else (0, 0)
     return DealPage(rows, count, total, ask.currency)

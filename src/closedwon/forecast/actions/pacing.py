@@ -145,7 +145,8 @@ def pacing(
 
 
 def _before(ask: Ask, count: int) -> list[Period]:
-    fiscal, made = calendar(), []
+    fiscal = calendar()
+    made: list[Period] = []
     one = ask.period
     for _ in range(count + 8):
         one = fiscal.next(one, -1)
@@ -245,11 +246,11 @@ class _Groups:
         booked = days.get(key, {})
         is_over = number > 0
         opened = {name: value for name, value in there.items() if name not in ("closed", "omitted")}
+        named = {name: there.get(name, (0, 0))[0] for name in ("closed", "undated", "commit", "most_likely", "best_case", "pipeline")}
         return rules.Point(
-            period.label, day, there.get("closed", (0, 0))[0], sum(amount for at, amount in booked.items() if at <= day),
-            sum(value[0] for name, value in opened.items() if name != "undated"), there.get("undated", (0, 0))[0],
-            *(there.get(name, (0, 0))[0] for name in ("commit", "most_likely", "best_case", "pipeline")), quota,
-            sum(booked.values()) if is_over else None, sum(value[1] for value in opened.values()) if is_over else None,
+            period.label, day, booked=sum(amount for at, amount in booked.items() if at <= day),
+            open=sum(value[0] for name, value in opened.items() if name != "undated"), quota=quota, final=sum(booked.values()) if is_over else None,
+            came=sum(value[1] for value in opened.values()) if is_over else None, **named,
         )  # fmt: skip
 
     def _line(self, number: int, booked: Mapping[date, int]) -> rules.Linearity | None:
@@ -296,9 +297,10 @@ def pace_deals(
     on = ground()
     ask = ask_for(on, as_of=as_of, period=period, type=type, org=org, rates=rates, currency=currency)
     other = calendar().period(of)
-    nodes = visible_nodes(organisation(on, ask).tree, seen_by(by, ask, on), node)
+    seen = seen_by(by, ask, on)
+    nodes = visible_nodes(organisation(on, ask).tree, seen, node)
     day = min(ask.day, ask.period.last) if other.start == ask.period.start else rules.same_day(ask.period, ask.day, other)
     look = moments.moment(ask, other, day)
     opened = [*on.policy.open_categories, "unmapped"]
     buckets = {"open": opened, "all_open": [*opened, "undated"]}.get(bucket, [bucket])
-    return moment_page(on, ask, look, nodes, buckets, skip=skip, take=take)
+    return moment_page(on, ask, look, nodes, buckets, seen=seen, skip=skip, take=take)
