@@ -38,7 +38,14 @@ def summarize(
     from closedwon.forecast.actions.summary_files import as_slack, write_into
     from closedwon.forecast.actions.summary_sending import keep_written
 
-    words: dict[str, Any] = {"as_of": as_of, "period": period or None, "type": type_ or None, "org": org, "rates": rates, "currency": currency}
+    words: dict[str, Any] = {
+        "as_of": as_of,
+        "period": period or None,
+        "type": type_ or None,
+        "org": org,
+        "rates": rates,
+        "currency": currency,
+    }
     found = summary(by=actor, node=seat or None, **words)
     made = write_into(found, out)
     if slack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -48,11 +48,12 @@ def policy_in_force() -> SummaryPolicy:
     return SummaryPolicy(reference="none applied") if version is None else value_of(version)
 
 
-def say() -> Say:
-    """The company's way of writing amounts, shares and days."""
+def say(today: date | None = None) -> Say:
+    """The company's way of writing amounts, shares and days; a year is written where it is not that of `today`."""
+    year = today.year if today else None
     return Say(
         money=lambda minor, unit: fmt.compact(minor, unit, symbol=True), percent=lambda ppm: fmt.ppm(ppm, 0),
-        day=lambda value: f"{value:%a} {fmt.day(value)}", ratio=lambda ppm: fmt.ratio(ppm / 1_000_000),
+        day=lambda value: f"{value:%a} {fmt.day(value, year=value.year != year)}", ratio=lambda ppm: fmt.ratio(ppm / 1_000_000),
     )  # fmt: skip
 
 
@@ -70,7 +71,7 @@ def summary(
     """The summary of a week within what the actor may see, for all of it or for one node."""
     on = ground()
     ask = ask_for(on, as_of=as_of, period=period, type=type, org=org, rates=rates, currency=currency)
-    return write(week(on, ask, by, node), policy_in_force(), say())
+    return write(week(on, ask, by, node), policy_in_force(), say(ask.day))
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def week(on: Ground, ask: Ask, by: Actor, node: str | None) -> Week:
         calls_known=calls.known, below=_below(on, ask, sight, calls, found), machine=found, flow=fall.total.amounts,
         moves=_moves(on, before, ask, sight, fall.total.amounts), flagged=risks.flagged, forecasted=sum(now[name] for name in FORECAST),
         risks=risks.risks, largest=risks.largest, asks=risks.asks, due=due_day(ask.day, policy.tell.asks_due), late=late,
-        expected=len(calls.callers), calls_due=fmt.instant(calls.due) if calls.due else "", alarms=fall.alarms if sight.seen.everything else (),
+        expected=len(calls.callers), calls_due=calls.written(calls.due) if calls.due else "", alarms=fall.alarms if sight.seen.everything else (),
     )  # fmt: skip
 
 
@@ -164,7 +165,7 @@ def sources_of(on: Ground, ask: Ask, before: Ask, sight: Sight) -> dict[str, Sou
         return Source(name, words, at.day, f"{path}?{urlencode({key: value for key, value in given.items() if value})}")
 
     year = _year_ask(ask)
-    since = f"{text}, since {fmt.day(before.day)}"
+    since = f"{text}, since {fmt.day(before.day, year=before.day.year != ask.day.year)}"
     return {
         "board": page("Forecast board", "/forecast/"), "week": page("Forecast board, against a week before", "/forecast/"),
         "year": page("Forecast board a year before", "/forecast/", year, f"{ask.type.label}, {year.period.label}, {scope}"),

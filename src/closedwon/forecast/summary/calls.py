@@ -88,6 +88,11 @@ class CallBook:
 
         return Call("", "", "", summed("now"), summed("before"))
 
+    def written(self, at: datetime) -> str:
+        """A moment as people of the company write it; the year where it is not that of the question."""
+        local = at.astimezone(current().zone)
+        return f"{fmt.day(local.date(), year=local.year != self.book.ask.day.year)} {local:%H:%M}"
+
     def _due_of(self, at: datetime) -> datetime:
         return self.book.rhythm.deadline.due(at.astimezone(current().zone))
 
@@ -100,7 +105,7 @@ class CallBook:
             if state not in ("missing", "late"):
                 continue
             times = [one.at for one in self.book.by_seat.get(seat, ()) if self._due_of(one.at) == self.due]
-            row = Late(seat, self.names.get(seat, seat), self.holders.get(seat, ""), fmt.instant(min(times)) if times else "")
+            row = Late(seat, self.names.get(seat, seat), self.holders.get(seat, ""), self.written(min(times)) if times else "")
             (came if times else missing).append(row)
         return [*missing, *came]
 
