@@ -52,7 +52,7 @@ class ForecastConfig(AppConfig):
         """Make the forecast policy, the scopes, the currencies and the numbers of Today known."""
         from closedwon.forecast import flag_kind, policy_kind
         from closedwon.forecast.flags import InspectionPolicy, decide
-        from closedwon.forecast.home import cards, currencies, scopes
+        from closedwon.forecast.home import calls_to_make, cards, currencies, scopes
         from closedwon.forecast.pace_kind import register_pace
         from closedwon.forecast.policy import ForecastPolicy
         from closedwon.forecast.projection.kinds import register_projection
@@ -112,3 +112,4 @@ class ForecastConfig(AppConfig):
         context.register_scopes(scopes)
         context.register_currencies(currencies)
         today.register(cards)
+        today.register(calls_to_make)

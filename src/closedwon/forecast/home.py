@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from closedwon.base.errors import ClosedwonError
 from closedwon.forecast.actions.board import board
 from closedwon.forecast.actions.rollups import seat_names, seen_by, visible_nodes
+from closedwon.forecast.actions.weekly import waited
 from closedwon.forecast.reading import ask_for, ground, organisation
 from closedwon.ui.parts import Tile
-from closedwon.ui.today import Card
+from closedwon.ui.today import Card, Waiting
 from closedwon.workspace import current
 
 
@@ -58,3 +60,25 @@ def cards(by: Any, view: Any) -> list[Card]:
         Tile.money("Gap to quota", head.gap, unit, small=made.now.period.label),
     ]
     return [Card("numbers", f"Forecast, {made.now.type.label}", tiles=tiles, order=10, note=href)]
+
+
+def calls_to_make(by: Any, view: Any) -> list[Card]:
+    """The calls that wait for a person: of the seats that they hold, and for managers how many of those below are missing."""
+    del view
+    try:
+        rows = waited(by=by)
+        mine = {one.seat for one in waited(by=by, own=True)}
+    except ClosedwonError:
+        return []
+    tasks = [
+        Waiting(
+            f"Submit your call for {one.period}", f"/forecast/?scope={quote(one.seat, safe='')}", one.name, one.due, "bad" if one.state == "missing" else ""
+        )
+        for one in rows
+        if one.seat in mine and one.state in ("due", "missing")
+    ]  # fmt: skip
+    missing = [one for one in rows if one.seat not in mine and one.state == "missing"]
+    if missing:
+        words = f"{len(missing)} call{'s' if len(missing) > 1 else ''} below {'are' if len(missing) > 1 else 'is'} missing"
+        tasks.append(Waiting(words, "/forecast/calls/?only=missing", ", ".join(one.name for one in missing[:3]), missing[0].due, "warn"))
+    return [Card("waiting", "Calls", tasks=tasks, order=5)] if tasks else []

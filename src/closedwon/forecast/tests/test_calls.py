@@ -529,3 +529,22 @@ def test_what_was_agreed_comes_back_until_it_is_done(people, client, clock):
         "forecast.agreed",
         "forecast.action done",
     ]
+
+
+def test_today_says_which_call_waits(people, client):
+    from closedwon.forecast.home import calls_to_make
+
+    (card,) = calls_to_make(people["max"], None)
+    assert [task.label for task in card.tasks] == ["Submit your call for FY26-Q4"]
+    assert calls_to_make(people["bob"], None) == []
+    assert calls_to_make(people["pay"], None) == []
+    submit(by=people["max"], seat="max", amounts=amounts(140, 140, 140), period=Q4)
+    assert calls_to_make(people["max"], None) == []
+
+
+def test_managers_see_whose_call_is_missing(people, clock):
+    from closedwon.forecast.home import calls_to_make
+
+    clock["now"] = datetime(2026, 11, 23, 19, tzinfo=UTC)
+    (card,) = calls_to_make(people["ann"], None)
+    assert [task.label for task in card.tasks] == ["Submit your call for FY26-Q4", "2 calls below are missing"]

@@ -1,0 +1,50 @@
+/* The given deals as they stood at the cutoff. */
+SELECT
+  s.opportunity_id,
+  s.valid_from,
+  s.valid_until,
+  s.name,
+  s.account_id,
+  s.owner_id,
+  s.order_type,
+  s.stage,
+  s.forecast_category,
+  s.amount_minor,
+  s.net_arr_minor,
+  s.renewal_base_minor,
+  s.tcv_minor,
+  s.services_minor,
+  s.margin_minor,
+  s.currency,
+  s.probability_ppm,
+  s.close_date,
+  s.start_date,
+  s.term_months,
+  s.created_at,
+  s.sales_accepted_at,
+  s.closed_at,
+  s.booked_at,
+  s.is_closed,
+  s.is_won,
+  s.won_reason,
+  s.loss_reason,
+  s.next_step,
+  s.last_activity_at,
+  s.push_count,
+  s.source,
+  s.campaign_id,
+  s.sdr_id,
+  s.contract_id,
+  s.parent_opportunity_id,
+  s.region,
+  s.segment,
+  s.product_family,
+  s.product_id,
+  s.is_deleted,
+  s.is_reconstructed
+FROM deal_states AS s
+JOIN subjects AS n
+  ON n.opportunity_id = s.opportunity_id
+CROSS JOIN params AS p
+WHERE
+  s.valid_from < p.cutoff AND s.valid_until >= p.cutoff
