@@ -44,6 +44,7 @@ ENVIRONMENT = {
     "CLOSEDWON_WORKSPACE": ("run", "The workspace folder, where `--workspace` is not given."),
     "CLOSEDWON_AS": ("", "Set by `--as EMAIL`; not meant to be set by hand."),
     "CLOSEDWON_DATABASE_URL": ("run", "The database, before what `database_url` says. The place for its password."),
+    "CLOSEDWON_SLACK_WEBHOOK": ("run", "Where the weekly summary is posted in Slack, as far as the summary policy names it."),
     "CLOSEDWON_HOSTS": ("run", "Further host names that the site answers to, comma-separated."),
     "CLOSEDWON_TRUSTED_PROXY": ("run", "The address of the proxy in front; its `X-Forwarded-For` and `X-Forwarded-Proto` are believed."),
     "CLOSEDWON_EMAIL_URL": (
@@ -74,6 +75,9 @@ ENVIRONMENT = {
     "CLOSEDWON_TEST_DATABASE_URL": ("develop", "The PostgreSQL that tests run on."),
     "CLOSEDWON_REQUIRE": ("develop", "Parts that tests may not leave out: `browser postgres spark data`."),
     "CLOSEDWON_BACKTEST_EXAMPLES": (
+        "develop",
+        "How many requests the test of the back-test of approvals draws for each policy; 250 by default.",
+    ),
     "CLOSEDWON_BENCH": ("develop", "The benchmarks that `make bench` runs, by name; all by default."),
     "CLOSEDWON_UPDATE_SCREENSHOTS": ("develop", "`1` keeps the pictures that the browser tests take as `docs/screenshots`."),
     "CLOSEDWON_UPDATE_SNAPSHOTS": ("develop", "`1` lets tests write the committed Spark SQL anew."),
@@ -396,7 +400,7 @@ SECTIONS = (
         ),
     ),
     ("How numbers come about", "field", ("forecast", "import", "deal-states")),
-    ("Reference", "reference", ("commands", "settings", "tables", "policies", "roles", "formulas")),
+    ("Reference", "reference", ("commands", "settings", "tables", "policies", "plans", "roles", "formulas")),
     ("Decisions", "decisions", ()),
 )
 """The folders of documents, and the order of their pages; others follow by name."""
@@ -422,9 +426,11 @@ def _title(file: Path) -> str:
 def pages() -> dict[Path, str]:
     """Every generated page by its path in the repository."""
     boot()
+    from closedwon.commissions import reference as plans
     from closedwon.formula import reference
 
     return {
+        REFERENCE / "plans.md": plans.page(BY),
         REFERENCE / "tables.md": tables_page(),
         REFERENCE / "commands.md": commands_page(),
         REFERENCE / "settings.md": settings_page(),
