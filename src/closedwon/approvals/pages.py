@@ -332,8 +332,11 @@ def link_decide(request: HttpRequest, token: str) -> HttpResponse:
     verb, words = request.POST.get("verb", ""), request.POST.get("words", "")
     try:
         made = links.decide(token, verb, by=by, words=words)
-    except Invalid as error:
-        number = links.look(token, by=by)
+    except ClosedwonError as error:
+        try:
+            number = links.look(token, by=by)
+        except ClosedwonError:
+            raise error from None
         return _one(request, number, by, failed=error, words=words, decide_url=reverse("approvals:link-decide", args=[token]))
     messages.success(request, VERBS[made.verb] + ".")
     return redirect("approvals:one", number=made.request_id)

@@ -175,13 +175,14 @@ def _amounts(united: United, asked: Asked) -> list[Decimal]:
     return [abs(values[name]) for name, kind in united.types.items() if kind.kind == "money" and isinstance(values.get(name), Decimal)]
 
 
-def lenders(person: str, request_kind: str, amount: Any, at: datetime) -> set[str]:
-    """Those in whose place a person may decide now; `amount` is what the request is worth in the company's currency."""
-    rows = Delegation.objects.filter(taker=person, since__lte=at, until__gt=at, ended_at__isnull=True)
+def lenders(person: str, request: Request, version: Version, at: datetime) -> set[str]:
+    """Those in whose place a person may decide on a version now; an unknown worth is within no limit."""
+    rows = list(Delegation.objects.filter(taker=person, since__lte=at, until__gt=at, ended_at__isnull=True))
+    amount = worth(request, version) if any(row.limit is not None for row in rows) else None
     return {
         row.giver
         for row in rows
-        if (not row.kinds or request_kind in row.kinds) and (row.limit is None or (amount is not None and abs(amount) <= row.limit))
+        if (not row.kinds or request.kind in row.kinds) and (row.limit is None or (amount is not None and abs(amount) <= row.limit))
     }
 
 

@@ -53,7 +53,7 @@ class Mine:
 
 def mine(request: Request, version: Version, person: str, at: datetime) -> list[Mine]:
     """The open steps that wait for a person: asked, standing in for somebody who delegated, or the one stood in for."""
-    lent = lenders(person, request.kind, worth(request, version), at)
+    lent = lenders(person, request, version, at)
     found = []
     for step in version.steps.filter(state="open").prefetch_related("asks"):
         if step.decisions.filter(person=person).exists():

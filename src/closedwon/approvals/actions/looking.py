@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from closedwon.approvals.actions.common import SEES, asked_of, condition_met, lenders, need, take_part
+from closedwon.approvals.actions.common import SEES, asked_of, condition_met, need, take_part
 from closedwon.approvals.actions.deciding import may_not, mine
 from closedwon.approvals.actions.people import names, person_of
 from closedwon.approvals.actions.subjects import subject_of
@@ -228,8 +228,3 @@ def earlier(request: Request, *, by: Actor, most: int = 8) -> list[Request]:
 def open_steps(*, by: Actor) -> QuerySet[Step]:
     """The open steps of the requests that an actor may see, by due date."""
     return Step.objects.filter(state="open", request__in=visible(by)).select_related("request").order_by("due_at")
-
-
-def lent_to(person: str, kind: str, amount: Any, at: datetime) -> set[str]:
-    """In whose place a person may decide."""
-    return lenders(person, kind, amount, at)

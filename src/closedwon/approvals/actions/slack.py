@@ -43,6 +43,7 @@ def press(body: bytes) -> str:
         slack_id, verb, value = str(payload["user"]["id"]), str(action["action_id"]), str(action.get("value", ""))
         number, _, content_hash = value.partition(":")
         request_id = int(number)
+        message = str(payload.get("container", {}).get("message_ts", ""))
     except (KeyError, IndexError, ValueError, TypeError, AttributeError):
         return "That button is not understood."
     identity = Identity.objects.filter(kind="slack", value=slack_id).first()
@@ -58,7 +59,7 @@ def press(body: bytes) -> str:
             content_hash=content_hash,
             by=actor_of(user, channel="slack"),
             strength="slack",
-            key=f"slack:{identity.pk}:{value}"[:100] if identity else "",
+            key=f"slack:{identity.pk}:{message}:{value}"[:100] if identity else "",
         )
     except ClosedwonError as error:
         return str(error)
