@@ -131,9 +131,10 @@ def _requests(request: HttpRequest, found: Backtest, kept: Mapping[str, str]) ->
 
     columns = [
         Col("number", "Request", href=drawer, drawer=True, phone="title"), Col("submitted_on", "Submitted", "date"),
-        Col("amount", "Amount", "money", currency="currency", places=0, phone="big"), Col("change", "Change", "status", filter=True, sort=False),
-        Col("then", "Asked then", sort=False), Col("now", "Would be asked", sort=False), Col("took", "Took, business hours", "number"),
-        Col("expected", "Expected, business hours", "number"), Col("ended", "Ended", sort=False, hidden=True),
+        Col("amount", "Amount", "money", currency="currency", places=0, phone="big"),
+        Col("currency", "Currency", sort=False, phone="hide"), Col("change", "Change", "status", filter=True, sort=False),
+        Col("then", "Asked then", sort=False), Col("now", "Would be asked", sort=False), Col("took", "Took, hours", "number", places=1, hint="Business hours from submission to decision"),
+        Col("expected", "Expected, hours", "number", places=1, hint="Business hours: each role at its median of this span"), Col("ended", "Ended", sort=False, hidden=True),
     ]  # fmt: skip
     return DataTable(
         request, "approvals:backtest", columns, rows, title="Requests", name="approval-backtest",

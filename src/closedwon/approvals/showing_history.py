@@ -32,13 +32,22 @@ def share(part: int, whole: int) -> str:
     return f"{round(100 * part / whole)} %" if whole else fmt.MISSING
 
 
+def short(role: str) -> str:
+    """A role as an axis names it: CFO, deal desk."""
+    return role.upper() if len(role) <= 3 else role.replace("-", " ")
+
+
 def sentence(told: Mapping[str, Any]) -> str:
     """What the back-test says, in a sentence."""
     if not told["requests"]:
         return "Nobody asked for anything in that span."
     if not told["changed"]:
         return "Every request would have asked the same people as then."
-    parts = [(told["fewer"], "ask fewer"), (told["more"], "ask more"), (told["changed"] - told["fewer"] - told["more"], "ask others")]
+    parts = [
+        (told["fewer"], "ask fewer people"),
+        (told["more"], "ask more people"),
+        (told["changed"] - told["fewer"] - told["more"], "ask other people"),
+    ]
     words = [f"{count:,} would {verb}" for count, verb in parts if count]
     return f"Of {told['requests']:,} requests {', '.join(words[:-1])}{' and ' if len(words) > 1 else ''}{words[-1]}."
 
@@ -65,7 +74,7 @@ def roles_chart(told: Mapping[str, Any]) -> Chart:
         else f"{moved['title']} is asked most: {moved['asked']:,} times, as then"
     )
     rows = [
-        {"x": row["title"], "y": row[key], "series": name}
+        {"x": short(row["role"]), "y": row[key], "series": name}
         for row in told["roles"]
         for key, name in (("then", "Then"), ("asked", "Under this policy"))
     ]
@@ -79,7 +88,7 @@ def roles_chart(told: Mapping[str, Any]) -> Chart:
         y_kind="number",
         key="roles",
         series_label="When",
-        note="requests that ask each role: then (blue), under this policy (green)",
+        note="then blue, under this policy green",
     )
 
 
@@ -163,7 +172,7 @@ def analytics_charts(found: LookBack) -> list[Chart]:
     if roles:
         whole = sum(row["all_hours"] for row in roles)
         title = f"{share(round(roles[0]['all_hours']), round(whole))} of all business hours go by with {roles[0]['title']}"
-        rows = [{"x": row["title"], "y": row["all_hours"]} for row in roles]
+        rows = [{"x": short(row["place"]), "y": row["all_hours"]} for row in roles]
         made.append(
             Chart(
                 title,
@@ -174,13 +183,13 @@ def analytics_charts(found: LookBack) -> list[Chart]:
                 x_kind="text",
                 y_kind="number",
                 key="hours",
-                note="business hours between asked and decided, added up",
+                note="between asked and decided",
             )
         )
         slow = sorted(roles, key=lambda row: -(row["median_hours"] or 0))
         title = f"{slow[0]['title']} takes longest: {hours(slow[0]['median_hours'])}, one in ten longer than {hours(slow[0]['slow_hours'])}"
         rows = [
-            {"x": row["title"], "y": row[key], "series": name}
+            {"x": short(row["place"] if "place" in row else row["role"]), "y": row[key], "series": name}
             for row in slow
             for key, name in (("median_hours", "Median"), ("slow_hours", "Nine in ten"))
         ]
@@ -195,7 +204,7 @@ def analytics_charts(found: LookBack) -> list[Chart]:
                 y_kind="number",
                 key="slow",
                 series_label="Within",
-                note="business hours of a step: the median (blue), nine in ten (green)",
+                note="median blue, nine in ten green",
             )
         )
     steps = [row for row in found.step_months if row["median_hours"] is not None]
@@ -219,8 +228,8 @@ def _month(month: str) -> str:
 def steps_table(request: Any, found: LookBack) -> DataTable:
     """Steps by the dimension."""
     columns = [
-        Col("title", found.by.capitalize(), phone="title"), Col("asked", "Asked", "number", total=True), Col("median_hours", "Median, business hours", "number", phone="big"),
-        Col("slow_hours", "Nine in ten within", "number"), Col("late", "Late", "number", total=True), Col("rejected", "Refused", "number", total=True),
+        Col("title", found.by.capitalize(), phone="title"), Col("asked", "Asked", "number", total=True), Col("median_hours", "Median, business hours", "number", places=1, phone="big"),
+        Col("slow_hours", "Nine in ten within", "number", places=1), Col("late", "Late", "number", total=True), Col("rejected", "Refused", "number", total=True),
         Col("waiting", "Waiting now", "number", total=True), Col("all_hours", "Hours in all", "number", total=True),
     ]  # fmt: skip
     return DataTable(
@@ -236,7 +245,7 @@ def regions_table(request: Any, found: LookBack) -> DataTable:
     ]
     columns = [
         Col("place", "Region", phone="title"), Col("requests", "Requests", "number", total=True), Col("share", "Needed nobody", "percent", phone="big"),
-        Col("mean_hours", "Business hours, mean", "number"), Col("reworked", "Changed", "number", total=True), Col("rejected", "Refused", "number", total=True),
+        Col("mean_hours", "Business hours, mean", "number", places=1), Col("reworked", "Changed", "number", total=True), Col("rejected", "Refused", "number", total=True),
         Col("waiting", "Waiting", "number", total=True),
     ]  # fmt: skip
     return DataTable(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from closedwon.approvals.actions.backtest import READERS, Backtest, backtest
@@ -27,8 +27,8 @@ from closedwon.people.visibility import closing_day
 from closedwon.policies.models import PolicyVersion
 from closedwon.workspace import current
 
-CHANGES = {"same": "as then", "fewer": "fewer asked", "more": "more asked", "others": "others asked", "refused": "could not be submitted"}
-"""What may become of a past request."""
+CHANGES = {"same": "as then", "fewer": "fewer", "more": "more", "others": "others", "refused": "refused"}
+"""What may become of a past request: whom it asks, or that it could not be submitted."""
 SORTS = {"number": "number", "submitted_on": "submitted_on", "amount": "amount_minor", "expected": "minutes", "took": "then_minutes"}
 CHANGE_SQL = (
     "CASE WHEN outcome IN ('forbidden', 'incomplete') THEN 'refused' WHEN roles = then_roles OR list_sort(string_split(roles, ';')) = list_sort(string_split(then_roles, ';')) THEN 'same' "
@@ -76,7 +76,7 @@ def spans() -> list[tuple[str, date, date]]:
     last = calendar.next(now, -1)
     return [
         (last.label, last.start, last.end), (now.label, now.start, now.end), ("Four quarters", calendar.next(now, -4).start, now.start),
-        ("Eighteen months", calendar.next(now, -6).start, now.end),
+        ("Eighteen months", calendar.next(now, -6).start, day + timedelta(days=1)),
     ]  # fmt: skip
 
 

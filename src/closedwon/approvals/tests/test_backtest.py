@@ -138,8 +138,8 @@ def test_the_pages(set_up: None) -> None:
     moved = client.post("/approvals/backtest/", {**span, "document": "deals", "text": draft})
     assert moved.status_code == 302
     page = client.get(moved.headers["Location"]).content.decode()
-    assert "Of 3 requests 1 would ask fewer." in page
-    chosen = client.get("/approvals/backtest/", {**span, "policy": "pasted", "f.change": "fewer asked"}).content.decode()
+    assert "Of 3 requests 1 would ask fewer people." in page
+    chosen = client.get("/approvals/backtest/", {**span, "policy": "pasted", "f.change": "fewer"}).content.decode()
     assert "R1" in chosen
     assert "R2" not in chosen.partition("Try another text")[0]
     key = f"closedwon:{Request.objects.get(subject_id='R2').pk}"
