@@ -184,7 +184,8 @@ class Component:
             exact = target * Fraction(part.weight, PPM) * share * self.factor(values)
             earning = rounded(exact) - posted
             posted += earning
-            if earning or last:
+            moved = any(one.day in step for one in self.credits.get(part.measure, ()))
+            if earning or last or moved:
                 made.append(
                     self.line(
                         interval,
