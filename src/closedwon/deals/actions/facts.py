@@ -117,6 +117,12 @@ def won_before(account_id: str, opportunity_id: str, *, most: int = 5) -> list[d
     return rows
 
 
+def has_deals() -> bool:
+    """Whether a pipeline was imported at all."""
+    release = latest()
+    return release is not None and release.tables.get("opportunities") is not None
+
+
 def one_of(table: str, key: str, value: str, columns: str) -> list[dict[str, Any]]:
     """The rows of a table whose key column has a value; none where there are no facts."""
     release = latest()

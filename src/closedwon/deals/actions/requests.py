@@ -21,7 +21,7 @@ from closedwon.approvals.rules.united import United
 from closedwon.approvals.rules.values import Preview
 from closedwon.audit.actions import record
 from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
-from closedwon.deals.actions.facts import FIELDS, MEMBERS, from_facts, percent, prefill
+from closedwon.deals.actions.facts import FIELDS, MEMBERS, from_facts, has_deals, percent, prefill
 from closedwon.deals.models import DealRequest
 from closedwon.deals.policy import DealDeskPolicy
 from closedwon.people.actor import Actor
@@ -78,9 +78,12 @@ def find(request_id: int, *, by: Actor) -> DealRequest:
 
 
 def behind(by: Actor, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What the facts say of the deal that a request names, and is not the submitter's to say; None where it names none. Raises NotFound."""
+    """What the facts say of the deal that a request names, and is not the submitter's to say. Raises NotFound.
+
+    None where it names no deal, or no pipeline was ever imported.
+    """
     opportunity_id = str(fields.get("opportunity_id") or "")
-    if not opportunity_id:
+    if not opportunity_id or not has_deals():
         return None
     need_deal(by, opportunity_id)
     return from_facts(opportunity_id, by=by)
@@ -88,7 +91,7 @@ def behind(by: Actor, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def stands_on_a_deal(request: Request) -> bool:
     """Whether a request names the deal that it is about, so that its amount and earners are facts."""
-    return bool(request.current.content.get("fields", {}).get("opportunity_id"))
+    return bool(request.current.content.get("fields", {}).get("opportunity_id")) and has_deals()
 
 
 def seen_by(by: Actor, request: Request) -> bool:
