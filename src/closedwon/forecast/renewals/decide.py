@@ -53,7 +53,7 @@ def decided(policy: RenewalsPolicy, row: Mapping[str, Any], day: date) -> Decide
         timing = "auto_renewed" if row.get("auto_renew") else "on_time" if followed <= grace + timedelta(days=1) else "late"
         return _kept(row, timing, atr, atr if worth is None else int(worth), followed)
     if status in ("lost", "won") or row.get("is_cancelled"):
-        return Decided(row, "churned", atr, decided_on=row.get("close_date") if status else end)
+        return Decided(row, "churned", atr, decided_on=(row.get("close_date") if status else None) or end)
     if row.get("auto_renew") and status is None and end < day:
         return _kept(row, "auto_renewed", atr, atr, end)
     if status is None and end + timedelta(days=policy.lapse_days) < day:
