@@ -8,8 +8,6 @@ from typing import Any
 
 from closedwon.approvals.actions.analytics import LookBack
 from closedwon.approvals.actions.reading_back import CHANGES, PastRequest
-from closedwon.approvals.rules.facts import shown as shown_value
-from closedwon.formula.values import flat
 from closedwon.ui import format as fmt
 from closedwon.ui.charts import Chart
 from closedwon.ui.parts import Tile
@@ -125,9 +123,9 @@ def _one(minutes: int | None) -> float | None:
 def request_context(found: PastRequest, policy: str) -> dict[str, Any]:
     """The drawer of a past request."""
     row, told = found.row, found.told
-    values = [(found.labels.get(name, name.replace("_", " ").capitalize()), text) for name, text in told.values.items()]
-    if not values:
-        values = [(name, shown_value(value, None)) for name, value in flat({}).items()]
+    values = [
+        (found.labels.get(name, name.replace("_", " ").capitalize()), text) for name, text in told.values.items() if text != "0 lines"
+    ]
     asked: dict[str, list[str]] = {}
     for step in told.steps:
         for reason in step.reasons:
