@@ -11,6 +11,12 @@ LOOKS = [(theme, size) for size in SIZES for theme in THEMES]
 NUMBERS = itertools.count(1)
 
 
+def fits(page):
+    """What is wider than the window, tables in boxes that do not scroll too."""
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return [f"the page is {wide} px wider than the window"] if wide > 0 else []
+
+
 def ask(visit, terms):
     """A rep asks for payment terms on the first of the rep's open deals, on a phone; gives the title and the rep's window."""
     rep = visit("rep", size="phone")
@@ -28,7 +34,7 @@ def ask(visit, terms):
         page.fill(f"#f-{name}", "")
     page.select_option("#f-payment_terms", terms)
     expect(page.locator("#preview")).to_contain_text("Finance")
-    assert not axe(page) + too_wide(page)
+    assert not axe(page) + too_wide(page) + fits(page)
     page.get_by_role("button", name="Submit").click()
     rep.settle()
     assert "Submitted" in page.inner_text("body"), page.inner_text("main")[:800]
@@ -51,7 +57,7 @@ def test_open_and_approve_on_a_phone(visit):
     assert "You are asked: Payment terms Net 45" in said
     for word in ("Who agrees", "What this customer bought before", "Files", "What happened"):
         assert word in said
-    problems = finance.complaints + axe(page) + too_wide(page)
+    problems = finance.complaints + axe(page) + too_wide(page) + fits(page)
     assert not problems, "\n".join(problems)
     approve = page.get_by_role("button", name="Approve", exact=True)
     assert approve.bounding_box()["y"] < SIZES["phone"]["height"], "the decision is out of sight"
@@ -141,3 +147,4 @@ def test_pages_of_sign_off(visit, theme, size):
     assert len(numbered) >= 5
     for path in numbered[:4]:
         check(who, path)
+        assert not fits(who.page), path
