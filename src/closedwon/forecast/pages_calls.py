@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -24,12 +24,16 @@ from closedwon.forecast.actions import weekly
 from closedwon.forecast.actions.calls import SeatCalls, Told
 from closedwon.forecast.actions.rights import KEEPERS, why_locked
 from closedwon.forecast.calls import CALLS, LABELS, Amounts
+from closedwon.forecast.rules import BUCKETS, SIGNS
 from closedwon.forecast.showing_calls import STATES
 from closedwon.people.acting import web_actor
 from closedwon.ui import format as fmt
 from closedwon.ui.context import View
 from closedwon.ui.parts import Event
 from closedwon.ui.tables import Col, DataTable
+
+SHORT = {"commit": "Commit call", "most_likely": "Likely call", "best_case": "Best call"}
+"""Heads of the board's columns of calls."""
 
 
 def asked(request: HttpRequest, view: View) -> dict[str, Any]:
@@ -146,20 +150,27 @@ def _rows(board: actions.CallBoard, only: str) -> list[dict[str, Any]]:
 
 def board_columns(request: HttpRequest, view: View, unit: str) -> list[Col]:
     """The columns of a seat's call on the board: its numbers open the form in place of the row, the state its history."""
-    page = url(request, view, "", scope=view.scope)
+    query = url(request, view, "calls/").partition("?")[2]
+    after = "?" + (query + "&" if query else "") + urlencode({"next": url(request, view, "", scope=view.scope)})
+
+    def address(row: Mapping[str, Any], to: str = "") -> str | None:
+        return f"/forecast/calls/{quote(row['id'], safe='')}/{to}{after}" if row["callable"] else None
 
     def form(row: Mapping[str, Any]) -> str | None:
-        return seat_url(request, view, row["id"], "edit", next=page) if row["callable"] and view.as_of is None else None
+        return address(row, "edit") if view.as_of is None else None
 
     made = [
-        Col(f"call_{name}", f"Called {LABELS[name].lower()}", "money", currency=unit, places=0, href=form, swap=True, hint="The seat's own call; e edits it",
-            phone="line" if name == "most_likely" else "hide")
+        Col(
+            f"call_{name}", SHORT[name], "money", currency=unit, places=0, href=form, swap=True, hint="The seat's own call; e edits it",
+            phone="line" if name == "most_likely" else "hide",
+        )
         for name in CALLS
     ]  # fmt: skip
-    return [
-        *made,
-        Col("submitted", "Submitted", href=lambda row: seat_url(request, view, row["id"]) if row["callable"] else None, drawer=True, tone=lambda row: row["submitted_tone"], sub="below_since"),
-    ]  # fmt: skip
+    hint = "When the week's call came, or that it is late or missing; opens its history"
+    submitted = Col(
+        "submitted", "Submitted", href=address, drawer=True, tone=lambda row: row["submitted_tone"], sub="below_since", hint=hint
+    )
+    return [*made, submitted]
 
 
 def board_cells(board: actions.CallBoard | None, seat: str) -> dict[str, Any]:
@@ -479,11 +490,19 @@ def agenda(request: HttpRequest) -> HttpResponse:
             "since": since_words(made.calls),
             "page": seat_url(request, view, chosen),
         }
+        context |= {"quota": made.line.quota, "cover": made.line.coverage_of_rest, "gap": made.gap, "moved": _moved(made.moved)}
         context["flagged"] = [
             {**row, "href": view.url(f"/pipeline/deals/{row['opportunity_id']}"), "label": showing.category(row["category"])}
             for row in made.flagged
         ]
     return render(request, "forecast/agenda.html", context)
+
+
+def _moved(found: Any) -> list[tuple[str, int]]:
+    """What moved, bar by bar with its sign; bars that are nothing are left out."""
+    if found is None:
+        return []
+    return [(showing.BARS[name], found.total[name] * SIGNS[name]) for name in BUCKETS if found.total[name] or name in ("begin", "end")]
 
 
 def _day(text: str) -> date:
