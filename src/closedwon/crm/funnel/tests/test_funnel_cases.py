@@ -8,6 +8,7 @@ import pytest
 
 from closedwon.base.policytext import load_text
 from closedwon.crm.funnel import casework, reading, rules
+from closedwon.crm.funnel.catalogue import METRICS
 from closedwon.crm.funnel.policy import FunnelPolicy
 from closedwon.crm.policy import PipelinePolicy
 from closedwon.crm.tests.shown import check_shown
@@ -63,6 +64,21 @@ def test_the_documentation_shows_the_cases(ws):
         as_of = f", as of {case['given']['as_of']}" if "as_of" in case["given"] else ""
         lines.append(f"| {case['name']} ({when}{as_of}) | {deals} | {expected} |")
     check_shown("funnel.md", "cases", "\n".join(lines))
+
+
+def test_the_documentation_lists_every_metric():
+    lines = ["| metric | unit | formula | population |", "|---|---|---|---|"]
+    lines += [
+        f"| `{m.key}`{':STAGE' if m.staged else ':AGE' if m.key == 'win_rate_at' else ''} | {m.unit.replace('_', ' ')} | {m.formula} | {m.population} |"
+        for m in METRICS
+    ]
+    check_shown("funnel.md", "metrics", "\n".join(lines))
+
+
+def test_every_metric_has_a_case_that_a_person_can_check():
+    """The rest is checked where leads are: crm/funnel/tests/test_funnel_doors.py."""
+    shown = {name.split(":")[0].split(" ")[0] for case in CASES for name in case["expect"]}
+    assert {m.key for m in METRICS if m.measure not in ("lead", "response")} <= shown
 
 
 def told(deal):
