@@ -69,14 +69,14 @@ class DuckEngine:
         with self._bound(rule, inputs) as con:
             return store.replace(name, con.sql(self._select(con, rule)).to_arrow_reader(BATCH), txn=txn)
 
-    def write_parts(self, rule: Rule, parts: Iterable[Mapping[str, Input]], store: Store, name: str) -> int:
+    def write_parts(self, rule: Rule, parts: Iterable[Mapping[str, Input]], store: Store, name: str, *, note: str = "") -> int:
         """The same for inputs that come in parts: one part after the other, in one commit, so that memory is bounded by a part.
 
         The result is that of one piece where no row of a part needs a row of another one.
         """
         target = pa.schema([pa.field(f.name, f.type, True) for f in schema(rule.outputs)])
         stream = pa.RecordBatchReader.from_batches(target, self._batches(rule, parts))
-        return store.replace(name, stream)
+        return store.replace(name, stream, note=note)
 
     def _batches(self, rule: Rule, parts: Iterable[Mapping[str, Input]]) -> Iterator[pa.RecordBatch]:
         for inputs in parts:

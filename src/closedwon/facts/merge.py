@@ -56,10 +56,10 @@ class Incoming:
         if twice:
             some = "; ".join(", ".join(map(str, row)) for row in twice)
             raise Invalid(f"Rows for {name} have the same {', '.join(self.key)} more than once: {some}.", mend="Keep one row for each.")
-        self.merged = ""
+        self.merged = self.fresh = ""
 
     def against(self, before: Source, *, complete: bool, follow: Sequence[str]) -> Merge:
-        """What taking the rows into the table as it stands would do; `merged` is then the SELECT of the whole table after it."""
+        """What taking the rows into the table as it stands would do; `merged` is then the SELECT of the whole table after it, `fresh` that of new rows."""
         con, own = self.con, {c.name: c.type for c in before.columns}
         self.columns = declared(self.name, self.schema, own)
         if not before.files:
@@ -74,6 +74,7 @@ class Incoming:
         ).fetchall()[0]
         dropped = con.execute(f"SELECT COUNT(*) FROM present p ANTI JOIN incoming i ON {on}").fetchall()[0][0] if complete else 0
         self.merged = self._merged(before, on, own, complete=complete)
+        self.fresh = f"SELECT {_cells(self.columns, 'i')} FROM incoming i ANTI JOIN present p ON {on} ORDER BY {keys_of(self.key)}"
         changes = None
         followed = [c for c in self.columns if c.name in follow and c.name in differs]
         if followed and updated:
@@ -103,6 +104,11 @@ class Incoming:
             rest = ", ".join(f"{_present(c, own)} AS {quoted(c.name)}" for c in [*self.columns, *kept])
             text += f" UNION ALL SELECT {rest} FROM present p ANTI JOIN incoming i ON {on}"
         return f"SELECT * FROM ({text}) ORDER BY {', '.join(map(quoted, self.key))}"
+
+
+def keys_of(key: Sequence[str]) -> str:
+    """The key's columns as SQL."""
+    return ", ".join(map(quoted, key))
 
 
 def _cell(column: Column, alias: str) -> str:

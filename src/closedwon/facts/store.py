@@ -21,7 +21,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from closedwon.base.errors import Conflict
 from closedwon.base.tables import Column, table
 from closedwon.facts.arrow import KINDS
-from closedwon.facts.duck import cursor, quoted
+from closedwon.facts.duck import cursor, literal, quoted
 from closedwon.facts.locks import database_lock, file_lock
 from closedwon.facts.merge import Incoming, Merge
 from closedwon.facts.source import BATCH, Source, Typed, scan
@@ -29,6 +29,9 @@ from closedwon.facts.source import BATCH, Source, Typed, scan
 __all__ = ["Merge", "Source", "Store", "scan", "store"]
 
 TRIES = 5
+NOTE = "closedwon.note"
+MANY_FILES = 48
+"""From so many files on, a merge that only adds rows writes the table anew, so that reading stays quick."""
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=256_000)
 
 
@@ -113,16 +116,27 @@ class Store:
         with cursor() as con:
             return int(con.execute(f"SELECT COUNT(*) FROM ({scan(con, self.source(name, version))})").fetchall()[0][0])
 
-    def replace(self, name: str, data: pa.Table | pa.RecordBatchReader, *, txn: str = "") -> int:
-        """Make `data` the whole table; gives the version that holds it."""
+    def replace(self, name: str, data: pa.Table | pa.RecordBatchReader, *, txn: str = "", note: str = "") -> int:
+        """Make `data` the whole table; gives the version that holds it. A `note` stays with the version."""
         with self.locked(name):
             for _ in range(TRIES):
                 try:
-                    return self._commit(name, data, "overwrite", txn)
+                    return self._commit(name, data, "overwrite", txn, note)
                 except Conflict:
                     if not isinstance(data, pa.Table):  # a stream was read once
                         raise
         raise _conflict(name)
+
+    def replace_rows(self, name: str, column: str, values: Sequence[str], data: pa.Table, *, note: str = "") -> int:
+        """Put `data` in the place of the rows whose text column is one of the values; files without such rows stay as they are."""
+        with self.locked(name):
+            predicate = f"{quoted(column)} IN ({', '.join(map(literal, values))})"
+            return self._commit(name, data, "overwrite", "", note, predicate)
+
+    def note(self, name: str) -> str:
+        """The note of the newest version."""
+        found = self._open(name)
+        return "" if found is None else str(found.history(1)[0].get(NOTE, ""))
 
     def append(self, name: str, data: pa.Table | pa.RecordBatchReader, *, txn: str = "") -> int:
         """Add rows; gives the version that holds them."""
@@ -155,8 +169,10 @@ class Store:
                 plan = incoming.against(before, complete=complete, follow=follow)
                 if dry_run or not plan.changed:
                     return plan
+                adds = not plan.updated and len(before.files) in range(1, MANY_FILES)
+                text, mode = (incoming.fresh, "append") if adds else (incoming.merged, "overwrite")
                 try:
-                    version = self._commit(name, con.sql(incoming.merged).to_arrow_reader(BATCH), "overwrite", txn)
+                    version = self._commit(name, con.sql(text).to_arrow_reader(BATCH), mode, txn)
                 except Conflict:
                     continue
                 return replace(plan, version=version)
@@ -175,19 +191,22 @@ class Store:
         found = self._open(name)
         return found is not None and found.transaction_version(txn) is not None
 
-    def _commit(self, name: str, data: Any, mode: Any, txn: str) -> int:
+    def _commit(self, name: str, data: Any, mode: Any, txn: str, note: str = "", predicate: str | None = None) -> int:
         """Write one commit, cast to the declared types; a `txn` that is in the log already is skipped."""
         if txn and self.has(name, txn):
             return int(self.version(name) or 0)
-        custom = {c.name: c.type for c in self.source(name).columns} if mode == "append" else {}
-        properties = CommitProperties(app_transactions=[Transaction(txn, 1)]) if txn else None
+        custom = {c.name: c.type for c in self.source(name).columns} if mode == "append" or predicate else {}
+        properties = CommitProperties(
+            app_transactions=[Transaction(txn, 1)] if txn else None, custom_metadata={NOTE: note} if note else None
+        )
         stream = Typed(name, data, custom)
         try:
             write_deltalake(
                 self.path(name),
                 stream.reader(),
                 mode=mode,
-                schema_mode="overwrite" if mode == "overwrite" else "merge",
+                schema_mode="overwrite" if mode == "overwrite" and not predicate else "merge",
+                predicate=predicate,
                 storage_options=self.options,
                 commit_properties=properties,
                 writer_properties=_WRITER,
