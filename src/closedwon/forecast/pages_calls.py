@@ -191,8 +191,7 @@ def board_card(request: HttpRequest, view: View, by: Any, board: actions.CallBoa
     seat_id = actions.own_seat(by, board, view.scope) if board is not None else ""
     if not seat_id or board is None:
         return None
-    made = seat_context(request, view, actions.seat_calls_of(by, board.book, seat_id))
-    return made | {"next": url(request, view, "", scope=view.scope)}
+    return seat_context(request, view, actions.seat_calls_of(by, board.book, seat_id), url(request, view, "", scope=view.scope))
 
 
 def override_cells(request: HttpRequest, view: View, by: Any) -> Any:
@@ -251,8 +250,8 @@ def seat(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "forecast/calls_seat.html", seat_context(request, view, found))
 
 
-def seat_context(request: HttpRequest, view: View, found: SeatCalls) -> dict[str, Any]:
-    """What the page and the card of a seat's calls show."""
+def seat_context(request: HttpRequest, view: View, found: SeatCalls, to: str = "") -> dict[str, Any]:
+    """What the page and the card of a seat's calls show; its form leads back to `to`, else to this page."""
     unit = found.ask.currency
     may = found.right.may and view.as_of is None
     why = (
@@ -266,7 +265,7 @@ def seat_context(request: HttpRequest, view: View, found: SeatCalls) -> dict[str
         "view": view, "found": found, "title": f"Calls of {found.name}", "unit": unit, "rows": numbers(found), "may": may, "why": why,
         "lead": f"{found.ask.type.label} of {found.ask.period.label}, {found.holder or 'vacant'}.", "events": [_event(one, unit) for one in found.told],
         "state": moment(found.standing.state, found.standing.call.at if found.standing.call else None), "nets": _nets(found),
-        "edit": seat_url(request, view, found.seat, "edit"), "page": seat_url(request, view, found.seat), "agenda": url(request, view, "agenda", scope=found.seat),
+        "edit": seat_url(request, view, found.seat, "edit", **{"as": "card", "next": to or request.get_full_path()}), "page": seat_url(request, view, found.seat), "agenda": url(request, view, "agenda", scope=found.seat),
         "parts": _parts(request, view, found), "overrides": [_over(one) for one in found.overrides], "since": since_words(found), "here": request.get_full_path(),
     }  # fmt: skip
 
