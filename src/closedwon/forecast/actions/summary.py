@@ -243,16 +243,19 @@ def _moves(on: Ground, before: Ask, ask: Ask, sight: Sight, total: Mapping[str, 
             rows[row["opportunity_id"]] = row  # a deal that came in and was won in one week is told as won
     now = {row["opportunity_id"]: row for row in _cards(on, ask, list(rows))}
     then = {row["opportunity_id"]: row for row in _cards(on, before, list(rows))}
-    return [_move(ask, row, now.get(deal, {}), then.get(deal, {})) for deal, row in rows.items()]
+    given = {"deal_states": on.deals(ask), "subjects": [{"opportunity_id": deal} for deal in rows], "params": [{"cutoff": ask.cutoff}]}
+    why = {row["opportunity_id"]: row for row in run(summary_rules.REASONS, given).to_pylist()} if rows else {}
+    return [_move(ask, row, now.get(deal, {}), then.get(deal, {}), why.get(deal, {})) for deal, row in rows.items()]
 
 
-def _move(ask: Ask, row: Mapping[str, Any], now: Mapping[str, Any], then: Mapping[str, Any]) -> weeks.Move:
+def _move(ask: Ask, row: Mapping[str, Any], now: Mapping[str, Any], then: Mapping[str, Any], why: Mapping[str, Any]) -> weeks.Move:
     closes, closed = now.get("close_date"), then.get("close_date")
     inside = closes is not None and closes in ask.period
     return weeks.Move(
         row["opportunity_id"], now.get("name") or then.get("name") or row["opportunity_id"], now.get("account_name") or "", row["bucket"],
         abs(row["amount_minor"]), now.get("owner_name") or now.get("owner_id") or "", closed, closes,
         left_out=(row["bucket"] == "pushed_out" and inside) or (row["bucket"] == "pulled_in" and closed is not None and closed in ask.period),
+        reason=why.get("loss_reason") or "", pushes=why.get("push_count") or 0,
     )  # fmt: skip
 
 

@@ -221,7 +221,7 @@ def _send(row: SummaryDelivery, at: datetime) -> bool:
 
 def _mail(row: SummaryDelivery) -> None:
     run = row.run
-    message = EmailMultiAlternatives(run.subject.replace("\n", " ")[:200], run.text, None, [row.to])
+    message = EmailMultiAlternatives(" ".join(run.subject.split())[:200], run.text, None, [row.to])
     message.attach_alternative(run.html, "text/html")
     if run.pdf:
         message.attach(f"forecast-{run.period}-{run.as_of.isoformat()}.pdf", bytes(run.pdf), "application/pdf")

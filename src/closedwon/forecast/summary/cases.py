@@ -49,7 +49,7 @@ def _call(given: Mapping[str, Any]) -> Call:
 def _move(given: Mapping[str, Any]) -> Move:
     return Move(
         str(given["deal"]), str(given.get("name", given["deal"])), str(given.get("account", "")), str(given["bucket"]), _amount(given["amount"]),
-        str(given.get("owner", "")), given.get("from"), given.get("to"), _minor(given.get("after")), bool(given.get("left_out", False)),
+        str(given.get("owner", "")), given.get("from"), given.get("to"), _minor(given.get("after")), bool(given.get("left_out", False)), str(given.get("reason", "")), int(given.get("pushes", 0)),
     )  # fmt: skip
 
 

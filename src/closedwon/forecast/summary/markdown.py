@@ -112,7 +112,7 @@ def slack(summary: Summary, at: Address) -> dict[str, Any]:
     for section in summary.sections:
         blocks += _blocks(section, at)
     notes = [_slack(note) for note in summary.notes]
-    pages = list(dict.fromkeys(f"<{at(one.path)}|{_slack(one.page)}>" for one in summary.sources))
+    pages = [f"<{at(path)}|{_slack(page)}>" for page, path in {one.page: one.path for one in reversed(summary.sources)}.items()][::-1]
     text = "\n".join([*notes, "Every number links to its page: " + ", ".join(pages), f"<{at(summary.path)}|Open the summary>"])
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": text[:MOST_TEXT]}]})
     return {"text": summary.headline.plain, "blocks": blocks[:50]}

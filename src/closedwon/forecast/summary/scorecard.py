@@ -159,7 +159,7 @@ def _block(card: Scorecard, manager: str, say: Say) -> str:
     rows = card.of(manager)
     heads = ["Who", "Flagged", *(label for _, label in card.flags), "Late", "Cover", "Pace"]
     cells = "".join(
-        f'<th class="cw-muted cw-line" align="{"left" if not at else "right"}" style="padding:4px 0 4px 6px;font-size:11px;font-weight:400;color:{MUTED};border-bottom:1px solid {LINE}">{escape(head)}</th>'
+        f'<th class="cw-muted cw-line" align="{"left" if not at else "right"}" style="padding:4px 0 4px {6 if at else 0}px;font-size:11px;font-weight:400;color:{MUTED};border-bottom:1px solid {LINE}">{escape(head)}</th>'
         for at, head in enumerate(heads)
     )
     body = "".join(f"<tr>{_cells(card, row, say)}</tr>" for row in rows)
@@ -175,11 +175,12 @@ def _cells(card: Scorecard, row: Row, say: Say) -> str:
         colour = TONES[tone] if tone else INK
         return (
             f'<td class="cw-{tone or "ink"} cw-line" align="{"left" if first else "right"}" style="padding:5px 0 5px {0 if first else 6}px;font-size:12px;'
-            f'line-height:16px;color:{colour};border-bottom:1px solid {LINE}">{text}</td>'
+            f'line-height:16px;color:{colour};border-bottom:1px solid {LINE}{"" if first else ";white-space:nowrap"}">{text}</td>'
         )
 
     def marks(found: Marks) -> str:
-        return f"{escape(say.money(found.amount, card.currency))}<br>{found.deals:,}" if found.deals else "–"
+        deals = f"{found.deals:,} deal{'' if found.deals == 1 else 's'}"
+        return f"{escape(say.money(found.amount, card.currency))}<br>{deals}" if found.deals else "–"
 
     who = escape(row.who or row.name) + (f"<br>{escape(row.name)}" if row.who and row.who != row.name else "")
     late = "–" if row.calls_late is None else f"{row.calls_late} of {row.calls_due}"

@@ -316,10 +316,15 @@ def _move(t: Teller, move: Move) -> Sentence:
         "decreased": "{deal}: cut by {amount}",
         "pushed_out": "{deal}: {amount} pushed from {a} to {b}" if dated else "{deal}: {amount} taken out of the forecast",
         "won": "{deal}: won with {amount}",
-        "lost": "{deal}: lost at {amount}",
+        "lost": "{deal}: lost at {amount}" + (", {reason}" if move.reason else ""),
         "deleted": "{deal}: {amount} deleted",
         "transferred_out": "{deal}: {amount} went to another team",
     }[move.bucket]
+    if move.bucket == "lost" and move.reason:
+        made["reason"] = Name(_lower(move.reason))
+    if move.bucket == "pushed_out" and dated and move.pushes > 1:
+        text += ", {pushes} by now"
+        made["pushes"] = _pushes(t, key, move.pushes)
     if move.bucket == "new" and move.close_after:
         text += ", to close {c}"
         made["c"] = t.day(f"{key}.close", move.close_after, "waterfall")
@@ -358,6 +363,10 @@ def _risks(t: Teller) -> Section:
         text = "{flagged} of the open forecast, {share}, carries a heavy flag; a deal may stand under several."
         opening.append(line("flagged", text, flagged=flagged, share=share))
     return Section("risks", "Risks, the most money first", tuple(opening), tuple(_chosen_risks(t)))
+
+
+def _pushes(t: Teller, key: str, number: int) -> Figure:
+    return Figure(f"{key}.pushes", f"{number:,} pushes", number, "push", t.source("deals"))
 
 
 def _risk(t: Teller, risk: Risk) -> Sentence:

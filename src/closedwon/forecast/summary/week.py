@@ -45,6 +45,10 @@ class Move:
     amount_after: int | None = None
     left_out: bool = False
     """Whether it left because it was omitted, its date being in the period still."""
+    reason: str = ""
+    """Why it was lost, as the CRM says."""
+    pushes: int = 0
+    """How often its close date was pushed into a later period by now."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from closedwon.forecast.actions import summary_files as files
 from closedwon.forecast.summary import mail, markdown, paper
 from closedwon.forecast.summary.cases import week_of
 from closedwon.forecast.summary.policy import SummaryPolicy, due_day
-from closedwon.forecast.summary.rules import moves
+from closedwon.forecast.summary.rules import REASONS, moves
 from closedwon.forecast.summary.sentences import standing, write
 from closedwon.forecast.summary.text import Figure, Name, Section, Sentence, Source, Summary, line, listed
 from closedwon.forecast.tests.test_oracle import company as random_company
@@ -89,7 +89,7 @@ weeks = st.fixed_dictionaries(
         "moves": rows(
             (
                 {"deal": deal, "name": names, "bucket": st.sampled_from(BUCKETS), "amount": sizes, "owner": names},
-                {"from": days, "to": days, "after": sizes, "left_out": st.booleans()},
+                {"from": days, "to": days, "after": sizes, "left_out": st.booleans(), "reason": names, "pushes": st.integers(0, 9)},
             ),
             9,
         ),
@@ -330,6 +330,7 @@ SHAPE = rules.Shape(("net_arr", "amount"))
 
 def test_sparks_text_of_the_moves_is_the_reviewed_one():
     check_snapshot(moves(SHAPE), Path(__file__).parent / "snapshots")
+    check_snapshot(REASONS, Path(__file__).parents[1] / "summary" / "tests" / "snapshots")
 
 
 def moves_of(run, seed):
