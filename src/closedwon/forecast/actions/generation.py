@@ -118,7 +118,8 @@ def generation(
     nodes = visible_nodes(organisation(on, ask).tree, seen, node)
     places = None if seen.everything and not node else nodes
     following = calendar().next(ask.period, 1)
-    past = _before(ask, quarters or policy.pacing.quarters)
+    told = _before(ask, quarters or policy.pacing.quarters)
+    past = [one for one, rows in zip(told, moments.created(on, ask, told, ()), strict=True) if rows]
     here = _Made(on, ask, policy, nodes, places, [ask.period, *past], following)
     words: dict[str, Any] = {"by": by, "as_of": as_of, "node": node, "type": type, "org": org, "rates": rates, "currency": currency}
     ahead = replace(ask, period=following)

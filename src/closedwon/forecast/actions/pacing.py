@@ -135,13 +135,14 @@ def pacing(
     seen = seen_by(by, ask, on)
     there = organisation(on, ask)
     nodes = visible_nodes(there.tree, seen, node)
-    past = _before(ask, count)
+    told = _before(ask, count)
+    past = [one for one, rows in zip(told, moments.booked(on, ask, told), strict=True) if rows]
     periods = [ask.period, *past]
     days = [min(ask.day, ask.period.last), *(rules.same_day(ask.period, ask.day, one) for one in past)]
     looks = [moments.moment(ask, one, day) for one, day in zip(periods, days, strict=True)]
     everything = seen.everything and not node
     found = _Groups(on, ask, nodes, None if everything else nodes, looks, periods, days).groups()
-    return Pacing(found, ask, ask.period, past, days, _notes(found[-1]))
+    return Pacing(found, ask, ask.period, past, days, _notes(found[-1], [one.label for one in told if one not in past]))
 
 
 def _before(ask: Ask, count: int) -> list[Period]:
@@ -155,13 +156,12 @@ def _before(ask: Ask, count: int) -> list[Period]:
     return made
 
 
-def _notes(total: Group) -> list[str]:
-    made = []
-    if not any(one.final for one in total.pace.past):
-        made.append("Nothing was booked in the quarters before; there is no pace to compare with.")
-    elif len([one for one in total.pace.past if one.final]) < len(total.pace.past):
-        made.append("Some of the quarters before have nothing booked; the range shows the others.")
-    return made
+def _notes(total: Group, left_out: Sequence[str]) -> list[str]:
+    if not total.pace.past:
+        return ["Nothing was booked in the quarters before; there is no pace to compare with."]
+    if left_out:
+        return [f"Left out, because the company booked nothing in it: {', '.join(left_out)}."]
+    return []
 
 
 class _Groups:
