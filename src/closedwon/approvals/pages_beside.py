@@ -15,13 +15,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from closedwon.approvals.actions import exemptions, files, standing
-from closedwon.approvals.actions.common import policies, today
+from closedwon.approvals.actions.common import may_see, policies, today
 from closedwon.approvals.actions.people import called, names, people, person_of
 from closedwon.approvals.actions.subjects import subject_of
 from closedwon.approvals.download import download
+from closedwon.approvals.models import Absence, Delegation
 from closedwon.base.errors import ClosedwonError, Invalid
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
+from closedwon.ui import undo
 from closedwon.workspace import current
 
 
@@ -59,16 +61,18 @@ def exceptions(request: HttpRequest) -> HttpResponse:
     day = today(timezone.now())
     found = exemptions.exceptions(by=by, all_=every)
     known = called({row.by for row in found} | {row.ended_by for row in found if row.ended_by})
-    rows = [_exception(row, day, known) for row in sorted(found, key=lambda row: (exemptions.state_of(row, day) != "holds", -row.pk))[:500]]
+    rows = [
+        _exception(row, day, known, by) for row in sorted(found, key=lambda row: (exemptions.state_of(row, day) != "holds", -row.pk))[:500]
+    ]
     context = {"rows": rows, "every": every, "may_revoke": by.has(*exemptions.KEEPERS), "day": day}
     return render(request, "approvals/exceptions.html", context)
 
 
-def _exception(row: Any, day: date, known: Mapping[str, str]) -> dict[str, Any]:
+def _exception(row: Any, day: date, known: Mapping[str, str], by: Actor) -> dict[str, Any]:
     state = exemptions.state_of(row, day)
     return {
         "row": row, "state": state, "tone": STATE_TONES.get(state, ""), "whom": subject_of(row.request.kind).named(row.scope, row.subject_id),
-        "soon": bool(state == "holds" and row.until is not None and (row.until - day).days <= 30), "holds": state in ("holds", "begins later"), "by": known[row.by], "ended_by": known.get(row.ended_by, ""),
+        "soon": bool(state == "holds" and row.until is not None and (row.until - day).days <= 30), "holds": state in ("holds", "begins later"), "by": known[row.by], "seen": may_see(by, row.request), "ended_by": known.get(row.ended_by, ""),
     }  # fmt: skip
 
 
@@ -150,25 +154,50 @@ def _arranged(request: HttpRequest, by: Actor) -> None:
     if verb == "delegate":
         limit = _limit(given.get("limit", ""))
         kinds = [word.strip() for word in given.get("kinds", "").split(",") if word.strip()]
-        standing.delegate(
+        made = standing.delegate(
             given.get("to", ""), _moment(given.get("since", ""), "The first day"), _moment(given.get("until", ""), "The last day"), by=by,
             giver=given.get("giver", ""), kinds=kinds, limit=limit, reason=given.get("reason", ""),
         )  # fmt: skip
-        messages.success(request, "Delegated.")
+        undo.said(request, "Delegated.", "approvals.undelegate", number=made.pk)
     elif verb == "away":
-        standing.set_absence(
+        away = standing.set_absence(
             _moment(given.get("since", ""), "The first day"),
             _moment(given.get("until", ""), "The day of return"),
             by=by,
             person=given.get("person", ""),
         )
-        messages.success(request, "Noted. New requests go to whoever stands in.")
+        undo.said(request, "Noted. New requests go to whoever stands in.", "approvals.back", number=away.pk)
     elif verb == "undelegate":
-        standing.end_delegation(int(given.get("id") or 0), by=by)
-        messages.success(request, "Ended.")
+        ended = standing.end_delegation(int(given.get("id") or 0), by=by)
+        undo.said(request, "Ended.", "approvals.delegate", number=ended.pk)
     elif verb == "back":
-        standing.end_absence(int(given.get("id") or 0), by=by)
-        messages.success(request, "Welcome back.")
+        over = standing.end_absence(int(given.get("id") or 0), by=by)
+        undo.said(request, "Welcome back.", "approvals.away", number=over.pk)
+
+
+@undo.register("approvals.undelegate")
+def _undelegated(request: HttpRequest, number: int) -> None:
+    standing.end_delegation(number, by=web_actor(request))
+
+
+@undo.register("approvals.back")
+def _not_away(request: HttpRequest, number: int) -> None:
+    standing.end_absence(number, by=web_actor(request))
+
+
+@undo.register("approvals.delegate")
+def _delegated_again(request: HttpRequest, number: int) -> None:
+    """The same delegation once more, as one of its own; the action asks who may."""
+    was = Delegation.objects.get(pk=number)
+    standing.delegate(
+        was.taker, was.since, was.until, by=web_actor(request), giver=was.giver, kinds=was.kinds, limit=was.limit, reason=was.reason
+    )
+
+
+@undo.register("approvals.away")
+def _away_again(request: HttpRequest, number: int) -> None:
+    was = Absence.objects.get(pk=number)
+    standing.set_absence(was.since, was.until, by=web_actor(request), person=was.person)
 
 
 def _limit(text: str) -> Decimal | None:

@@ -35,7 +35,7 @@ class DealsConfig(AppConfig):
         from closedwon.approvals.actions.subjects import Subject, register_subject
         from closedwon.deals.actions.requests import behind, seen_by, stands_on_a_deal
         from closedwon.deals.policy import DealDeskPolicy
-        from closedwon.deals.sheets import named, sheets
+        from closedwon.deals.sheets import named, sheets, usable
         from closedwon.policies.registry import PolicyKind, register
 
         register(
@@ -53,5 +53,9 @@ class DealsConfig(AppConfig):
         from closedwon.deals.home import beside_deal
 
         beside.register(beside_deal)
-        register_subject(Subject("deal", "Deal", visible=seen_by, facts=behind, grounded=stands_on_a_deal, sheets=sheets, named=named))
-        register_subject(Subject("order", "Booking", visible=seen_by, facts=behind, grounded=stands_on_a_deal, sheets=sheets, named=named))
+        register_subject(
+            Subject("deal", "Deal", visible=seen_by, facts=behind, grounded=stands_on_a_deal, sheets=sheets, named=named, usable=usable)
+        )
+        register_subject(
+            Subject("order", "Booking", visible=seen_by, facts=behind, grounded=stands_on_a_deal, sheets=sheets, named=named, usable=usable)
+        )

@@ -141,6 +141,18 @@ def _links(by: Actor, request: Request) -> Sheet | None:
     return Sheet("Where it belongs", rows)
 
 
+def usable(by: Actor, scope_: str, subject_id: str) -> bool:
+    """Whether an actor works with the customer, contract or deal of an exception: sees a deal of it."""
+    seen = visible_deals(scope(by))
+    if seen is None:
+        return True
+    if scope_ == "customer":
+        return any(row["id"] in seen for row in one_of("opportunities", "account_id", subject_id, "id"))
+    if scope_ == "term":
+        return any(row["renewal_opportunity_id"] in seen for row in one_of("contracts", "id", subject_id, "renewal_opportunity_id"))
+    return subject_id in seen
+
+
 def named(scope_: str, subject_id: str) -> str:
     """What people call the customer, deal or contract of an exception."""
     if scope_ == "customer":

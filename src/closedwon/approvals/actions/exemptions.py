@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from closedwon.approvals.actions.common import may_see, need, today
 from closedwon.approvals.actions.people import person_of
+from closedwon.approvals.actions.subjects import subject_of
 from closedwon.approvals.models import Exemption, Request
 from closedwon.audit.actions import record
 from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
@@ -72,16 +73,22 @@ def _sound(scope: str, subject_id: str, what: str, since: date, until: date | No
 
 
 def exceptions(*, by: Actor, subject_ids: tuple[str, ...] | list[str] = (), day: date | None = None, all_: bool = False) -> list[Exemption]:
-    """The exceptions of some quotes, customers or contracts that hold on a day, as far as the actor sees the requests that granted them.
+    """The exceptions of some quotes, customers or contracts that hold on a day, as far as the actor may know of them.
 
-    With `all_`, ended and used up ones too, as an auditor or a renewal looks at them.
+    Those who see the granting request do, and those who work with the customer. With `all_`, ended and used up ones too, as an auditor or a
+    renewal looks at them.
     """
     rows = Exemption.objects.select_related("request")
     if subject_ids:
         rows = rows.filter(subject_id__in=list(subject_ids))
     if not all_:
         rows = _holding(rows, day or today(timezone.now()))
-    return [row for row in rows if may_see(by, row.request)]
+    return [row for row in rows if _may_know(by, row)]
+
+
+def _may_know(by: Actor, row: Exemption) -> bool:
+    """Whether an actor may know of an exception: who sees its request, or works with the customer, contract or quote."""
+    return may_see(by, row.request) or subject_of(row.request.kind).usable(by, row.scope, row.subject_id)
 
 
 def _holding(rows: QuerySet[Exemption], day: date) -> QuerySet[Exemption]:
@@ -134,7 +141,7 @@ def revoke(exemption_id: int, why: str, *, by: Actor) -> Exemption:
 def use(exemption_id: int, what_for: str, *, by: Actor) -> Exemption:
     """Use an exception once; the last use ends it. Raises Conflict where it does not hold any more."""
     row = Exemption.objects.select_related("request").filter(pk=exemption_id).first()
-    if row is None or not may_see(by, row.request):
+    if row is None or not _may_know(by, row):
         raise NotFound(f"There is no exception {exemption_id}, or you may not see it.")
     if not what_for.strip():
         raise Invalid("Say what the exception is used for.", mend="Give the number of the quote or request.")

@@ -57,9 +57,19 @@ def inbox(*, by: Actor, kind: str = "") -> list[dict[str, Any]]:
     return sorted(made, key=lambda row: (row["due_at"] or at + timedelta(days=3650), row["request"].pk))
 
 
+MANY = 20
+"""Waiting requests from which they are counted roughly."""
+
+
 def waiting_count(by: Actor) -> int:
-    """How many requests wait for a person."""
-    return len(inbox(by=by))
+    """How many requests wait for a person; of very many, how many ask the person, before it is looked at whether the person may decide."""
+    person, at = person_of(by), timezone.now()
+    if not person:
+        return 0
+    lent = Delegation.objects.filter(taker=person, since__lte=at, until__gt=at, ended_at__isnull=True).values("giver")
+    asked = Ask.objects.filter(Q(person=person) | Q(person__in=lent) | Q(stands_for=person), state="open", step__state="open")
+    many = asked.values("step__request_id").distinct().count()
+    return many if many > MANY or not many else len(inbox(by=by))
 
 
 def requests(*, by: Actor, state: str = "", kind: str = "", find: str = "", mine_only: bool = False) -> QuerySet[Request]:

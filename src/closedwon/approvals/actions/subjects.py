@@ -41,6 +41,10 @@ class Sheet:
     main: bool = False
 
 
+def _not_usable(_by: Actor, _scope: str, _subject_id: str) -> bool:
+    return False
+
+
 def _by_id(_scope: str, subject_id: str) -> str:
     return subject_id
 
@@ -66,7 +70,7 @@ class Subject:
     """A kind of request. `visible` opens a request to more people, `changed` is called within the transaction that changes its state.
 
     `facts(by, fields)` gives the members that are not the submitter's to say (owner, earners, amount, region, currency), from the facts behind
-    the fields, or None where nothing stands behind them; `grounded` tells whether something does. `named(scope, id)` is what people call the quote, customer or contract of an exception. `sheets` are further numbers beside a
+    the fields, or None where nothing stands behind them; `grounded` tells whether something does. `named(scope, id)` is what people call the quote, customer or contract of an exception; `usable(by, scope, id)` opens an exception to those who work with them. `sheets` are further numbers beside a
     request that `by` sees.
     """
 
@@ -78,6 +82,7 @@ class Subject:
     facts: Callable[[Actor, Mapping[str, Any]], Mapping[str, Any] | None] = _unknown
     grounded: Callable[[Request], bool] = _not_grounded
     named: Callable[[str, str], str] = _by_id
+    usable: Callable[[Actor, str, str], bool] = _not_usable
     sheets: Callable[[Actor, Request], Sequence[Sheet]] = _no_sheets
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from closedwon.approvals.actions import deciding, standing, submitting
+from closedwon.approvals.actions import deciding, exemptions, standing, submitting
 from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
 from closedwon.crm.actions import refresh
-from closedwon.deals.actions import desk, gate, requests
+from closedwon.deals import sheets
+from closedwon.deals.actions import desk, facts, gate, requests
 from closedwon.deals.models import DealRequest
+from closedwon.deals.rules import price_steps
 from closedwon.people.actor import SYSTEM, Actor
 from closedwon.people.facts import publish_rows
 from closedwon.policies.actions import apply_defaults
@@ -248,3 +251,54 @@ def test_a_request_sent_past_the_deal_desk_is_held_to_the_facts(company: None) -
     assert (made.owner, made.earners, made.currency, f"{made.amount:.0f}") == ("rep", ["rep"], "USD", "90000")
     with pytest.raises(NotFound):
         submitting.submit(sent, by=MATE)
+
+
+def test_a_promise_is_found_again_by_who_works_with_the_customer(company: None) -> None:
+    found = approved()
+    assert found.approval is not None
+    made = exemptions.except_(found.approval.pk, "customer", "A1", "Net 60 for two years", by=DESK, uses=1)
+    sheets_ = {sheet.title: sheet for sheet in sheets.sheets(BOSS, found.approval)}
+    assert [row.label for row in sheets_["Promised before, and still holds"].rows] == ["Net 60 for two years"]
+    rows = {row.label: row.value for row in sheets_["From list to net"].rows}
+    assert rows == {"List price": "100,000 USD", "Discount": "− 10,000 USD", "The customer pays": "90,000 USD"}
+    assert sheets_["What this customer bought before"].rows[0].label == "Nothing yet"
+    assert exemptions.exceptions(by=MATE) == []
+    assert [one.pk for one in exemptions.exceptions(by=BOSS)] == [made.pk]
+    with pytest.raises(NotFound):
+        exemptions.use(made.pk, "R-9", by=MATE)
+    assert exemptions.use(made.pk, "R-9", by=BOSS).uses_left == 0
+
+
+def test_the_way_from_list_to_net() -> None:
+    steps = price_steps(Decimal(1000), Decimal("0.1"), Decimal(3), Decimal(12), Decimal(75))
+    assert [(one.name, one.taken, one.price) for one in steps] == [
+        ("List price", None, 1000), ("Discount", 100, 900), ("Free months", 225, 675), ("Credits", 75, 600), ("The customer pays", None, 600),
+    ]  # fmt: skip
+    assert [one.name for one in price_steps(Decimal(10), None, None, None, None)] == ["List price", "The customer pays"]
+
+
+def test_what_the_customer_bought_before_gives_the_last_discount(company: None) -> None:
+    then = datetime(2025, 6, 1, tzinfo=UTC)
+    deals = [
+        {"id": "D0", "name": "Acme first", "account_id": "A1", "owner_id": "mate", "is_won": True, "is_closed": True, "closed_at": then, "currency": "USD",
+         "net_arr_minor": 800_000, "order_type": "new logo", "created_at": then, "amount_minor": 800_000},
+        {"id": "D1", "name": "Acme platform", "account_id": "A1", "owner_id": "rep", "stage": "4-Proposal", "amount_minor": 9_000_000, "currency": "USD",
+         "created_at": then, "is_won": False, "is_closed": False, "term_months": 12, "margin_minor": 4_500_000},
+    ]  # fmt: skip
+    lines = [{"id": "L0", "opportunity_id": "D0", "discount_ppm": 200_000, "amount_minor": 800_000, "currency": "USD", "quantity": 1}]
+    publish_rows({"opportunities": deals, "line_items": lines}, note="test")
+    refresh(by=SYSTEM)
+    assert facts.prefill("D1", by=REP)["fields"]["last_discount"] == "20%"
+    made = written(
+        discount="26%", last_discount="26%", executive_summary="a", compelling_event="b", what_we_get="c", competitor="d", list="", net=""
+    )
+    found = requests.submit(made.pk, by=REP)
+    assert found.approval is not None
+    assert found.approval.current.content["fields"]["last_discount"] == "20%"
+    told = {sheet.title: sheet.rows for sheet in sheets.sheets(actor("om", "rep"), found.approval)}
+    assert [(row.label, row.value) for row in told["What this customer bought before"]] == [("Another deal", "20 % off")]
+    assert [(row.label, row.value, row.note) for row in told["Margin"]] == [("Margin", "45,000 USD", "50 % of its amount in the pipeline")]
+    assert told["What this customer bought before"][0].href == ""
+    assert [
+        row.label for row in {one.title: one.rows for one in sheets.sheets(DESK, found.approval)}["What this customer bought before"]
+    ] == ["Acme first"]
