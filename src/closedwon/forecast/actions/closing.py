@@ -275,7 +275,8 @@ def read_finance(file: Path, currency: str) -> tuple[list[dict[str, Any]], list[
                 f"{file.name} has no column {needed}.",
                 mend="It takes order_id and amount; currency, booked_on, line and opportunity_id may follow.",
             )
-    rows, problems = [], []
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
     for number, cells in sheet.rows:
         if len(rows) >= LARGEST_FILE:
             raise Invalid(f"{file.name} has more than {LARGEST_FILE:,} rows.", mend="Give the rows of one period.")

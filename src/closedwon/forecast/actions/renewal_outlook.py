@@ -160,13 +160,13 @@ def renewal_look(on: Ground, ask: Ask) -> RenewalLook:
     kept, atr = sum(one.kept_minor for one in found), sum(one.atr_minor for one in found)
     lately = [one for one in ended if one.decided_on and ask.day - timedelta(days=90) < one.row["end_date"] <= ask.day]
     whole = [one for one in ended if one.decided_on and one.row["end_date"] <= ask.day]
-    simple = [round(atr * share) for share in (_share(lately), _share(whole))]
+    run_rate, open_x_rate = round(atr * _share(lately)), round(atr * _share(whole))
     actual = _kept_now(on, ask, over)
     if seen.refusal:
-        return RenewalLook(None, None, None, actual, *simple, seen.refusal)
+        return RenewalLook(None, None, None, actual, run_rate, open_x_rate, seen.refusal)
     parts = Parts(seen.chance, seen.value, np.zeros(0), np.zeros(0))
     outcome = told(outcomes(ask, parts, seen.shock, kept), parts)
-    return RenewalLook(outcome.median, outcome.low, outcome.high, actual, *simple)
+    return RenewalLook(outcome.median, outcome.low, outcome.high, actual, run_rate, open_x_rate)
 
 
 def _share(found: Sequence[Decided]) -> float:

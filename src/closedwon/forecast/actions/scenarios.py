@@ -80,9 +80,9 @@ def _told_row(label: str, row: str, found: Told | None, expected: int, unit: str
         return "" if minor is None else format_major(minor, unit)
 
     return {
-        "period": label, "row": row, "what": "", "expected": money(expected), "median": money(found and found.median), "low": money(found and found.low),
-        "high": money(found and found.high), "new_business": money(found and found.new_expected),
-        "renewals": money(found and found.renewals_expected),
+        "period": label, "row": row, "what": "", "expected": money(expected), "median": money(found.median if found else None), "low": money(found.low if found else None),
+        "high": money(found.high if found else None), "new_business": money(found.new_expected if found else None),
+        "renewals": money(found.renewals_expected if found else None),
         "quota_chance": "" if found is None or found.quota_chance is None else f"{found.quota_chance:.4f}", "currency": unit,
     }  # fmt: skip
 
@@ -117,10 +117,10 @@ def compare(
         if base.refusal:
             return Comparison(name, ask, asked, (), {}, refusal=base.refusal)
         bases.append((one, base, _world(on, one, base, seen, places, node)))
-    asked, names, notes = _known(on, ask, seen, places, _resolved(asked, bases[0][1], bases[0][2]), strict=strict)
-    horizons = [_horizon(one, world, asked) for one, _, world in bases]
-    notes += _idle(asked, [world for _, _, world in bases], names)
-    return Comparison(name, ask, asked, horizons, names, notes)
+    kept, names, notes = _known(on, ask, seen, places, _resolved(asked, bases[0][1], bases[0][2]), strict=strict)
+    horizons = [_horizon(one, world, kept) for one, _, world in bases]
+    notes += _idle(kept, [world for _, _, world in bases], names)
+    return Comparison(name, ask, kept, horizons, names, notes)
 
 
 def _horizons(ask: Ask) -> list[Ask]:
@@ -177,8 +177,8 @@ def _resolved(asked: Sequence[Change], base: Base, world: World) -> list[Change]
 def biggest(base: Base, world: World) -> str | None:
     """The largest open deal whose close date lies in the days that count; without one, the largest open deal."""
     due = dict(zip(base.open_ids, base.open_due, strict=True))
-    at = np.flatnonzero((world.kind == OPEN) & (world.chance > 0))
-    inside = [one for one in at if due.get(world.ids[one]) == "inside"] or list(at)
+    at = np.flatnonzero((world.kind == OPEN) & (world.chance > 0)).tolist()
+    inside = [one for one in at if due.get(world.ids[one]) == "inside"] or at
     return world.ids[max(inside, key=lambda one: (world.value[one], world.ids[one]))] if inside else None
 
 
@@ -189,9 +189,10 @@ def _known(
     wanted = {one.subject for one in asked if one.kind in ("remove", "delay", "probability")}
     sight = visible_deals(seen, cutoff=ask.cutoff, release=on.release)
     names = _deal_names(on, ask, {one for one in wanted if sight is None or one in sight})
-    for one in parts_of(on, ask, places)[0] if wanted - set(names) else ():
-        if one.row["contract_id"] in wanted:
-            names[one.row["contract_id"]] = f"the renewal of {one.row['account_name'] or one.row['contract_id']}"
+    for contract in parts_of(on, ask, places)[0] if wanted - set(names) else ():
+        number = contract.row["contract_id"]
+        if number in wanted:
+            names[number] = f"the renewal of {contract.row['account_name'] or number}"
     hidden = sorted(wanted - set(names))
     if hidden and strict:
         raise NotFound(f"There is no deal or contract {hidden[0]}, or you may not see it.", mend="Check the id in the list of deals.")

@@ -33,9 +33,9 @@ def _renewals(found: Projection, money: Callable[[int | None], str | None]) -> d
     made = {
         "atr": None if part is None else part.atr, "renewals_kept": None if part is None else part.kept,
         "renewals_open": None if part is None or part.median is None else part.expected_open,
-        "renewals_expected": None if part is None or part.median is None else part.expected, "renewals_median": part and part.median,
-        "renewals_low": part and part.low, "renewals_high": part and part.high, "total_expected": found.joint_expected,
-        "total_median": joint and joint.median, "total_low": joint and joint.low, "total_high": joint and joint.high,
+        "renewals_expected": None if part is None or part.median is None else part.expected, "renewals_median": part.median if part else None,
+        "renewals_low": part.low if part else None, "renewals_high": part.high if part else None, "total_expected": found.joint_expected,
+        "total_median": joint.median if joint else None, "total_low": joint.low if joint else None, "total_high": joint.high if joint else None,
     }  # fmt: skip
     return {name: money(amount) for name, amount in made.items()}
 

@@ -14,13 +14,13 @@ from closedwon.base.policytext import Percent, PolicyModel, Version
 class RiskPolicy(PolicyModel):
     """From when an open renewal is at risk; each reason can be switched off by 0."""
 
-    no_deal_days: int = Field(120, ge=0, le=730)
+    no_deal_days: int = Field(default=120, ge=0, le=730)
     """A contract that ends within so many days and has no renewal deal."""
-    notice_days: int = Field(30, ge=0, le=365)
+    notice_days: int = Field(default=30, ge=0, le=365)
     """The last day of notice is so many days ahead at most, and the deal is not in commit."""
-    quiet_days: int = Field(75, ge=0, le=365)
+    quiet_days: int = Field(default=75, ge=0, le=365)
     """Nobody was in touch for so many days, with the end 120 days ahead or less."""
-    pushes: int = Field(2, ge=0, le=50)
+    pushes: int = Field(default=2, ge=0, le=50)
     """The close date was pushed so often."""
     smaller: Percent = 50_000
     """The deal is so much smaller than what is available to renew; then only the difference is at risk."""
@@ -31,18 +31,18 @@ class RenewalsPolicy(Version):
 
     order_types: list[str] = ["renewal", "Renewal"]
     """Order types of renewal deals."""
-    freeze_day: int = Field(8, ge=1, le=28)
+    freeze_day: int = Field(default=8, ge=1, le=28)
     """On which day of its period a contract's ARR is frozen as available to renew."""
-    grace_days: int = Field(0, ge=0, le=120)
+    grace_days: int = Field(default=0, ge=0, le=120)
     """A renewal is on time until so many days after the end of the term."""
-    lapse_days: int = Field(90, ge=1, le=730)
+    lapse_days: int = Field(default=90, ge=1, le=730)
     """A contract that ended without a renewal and without an open deal is churned after so many days."""
     expansions_in_contract: bool = True
     """Whether a contract's ARR in the source grows with each expansion that is won on it; then later ones are taken off for the past."""
     risk: RiskPolicy = RiskPolicy()
-    history_weeks: int = Field(104, ge=26, le=520)
+    history_weeks: int = Field(default=104, ge=26, le=520)
     """Over how many weeks back the projection of renewals counts contracts that ended."""
-    least_contracts: int = Field(30, ge=5, le=10_000)
+    least_contracts: int = Field(default=30, ge=5, le=10_000)
     """How many ended contracts a projection of renewals takes at least."""
 
 

@@ -92,17 +92,15 @@ def _one(row: Mapping[str, Any], at: int) -> Change:
     subject = str(row.get("subject") or "").strip()
     if kind in ("remove", "delay", "probability") and not subject:
         raise Invalid(f"Change {at} ({kind}) needs a deal.", mend=f"Name its id, or {BIGGEST!r}.")
-    made = {
-        "kind": kind, "subject": subject,
-        "factor": _number(row.get("factor", 1), at, "factor", 0, 10), "chance": _number(row.get("chance", 0), at, "chance", 0, 1),
-        "on": _day(row.get("on"), at), "count": int(_number(row.get("count", 0), at, "count", -10_000, 10_000)),
-        "ramp_days": int(_number(row.get("ramp_days", 180), at, "ramp_days", 0, 1000)),
-    }  # fmt: skip
-    if kind in ("delay", "hire") and made["on"] is None:
+    made = Change(
+        kind, subject, _number(row.get("factor", 1), at, "factor", 0, 10), _number(row.get("chance", 0), at, "chance", 0, 1), _day(row.get("on"), at),
+        int(_number(row.get("count", 0), at, "count", -10_000, 10_000)), int(_number(row.get("ramp_days", 180), at, "ramp_days", 0, 1000)),
+    )  # fmt: skip
+    if kind in ("delay", "hire") and made.on is None:
         raise Invalid(f"Change {at} ({kind}) needs a day.", mend="Write on as 2027-02-15.")
-    if kind == "hire" and not made["count"]:
+    if kind == "hire" and not made.count:
         raise Invalid(f"Change {at} ({kind}) needs a number of people.", mend="Write count as 3, or as -1 for somebody who leaves.")
-    return Change(**made)
+    return made
 
 
 def _number(value: Any, at: int, name: str, low: float, high: float) -> float:

@@ -91,7 +91,7 @@ def _coverage(world: World, factor: float) -> World:
         chance[at] = chance[at] * factor
         return replace(world, chance=chance)
     return _with_new(
-        world, [f"more:{one}" for one in np.array(world.ids, dtype=object)[at]], world.chance[at] * (factor - 1.0), world.value[at]
+        world, [f"more:{one}" for one in np.array(world.ids, dtype=object)[at].tolist()], world.chance[at] * (factor - 1.0), world.value[at]
     )
 
 
@@ -172,8 +172,8 @@ def told(world: World, totals: Floats) -> Told:
 def singles_of(base: World, changed_: World, most: int) -> frozenset[str]:
     """The deals that are drawn one by one in both worlds: the largest of the base, and every one whose chance was changed by itself."""
     at = np.flatnonzero(base.kind != NEW)
-    order = at[np.argsort(-np.abs(base.value[at]), kind="stable")][:most]
-    moved = [base.ids[one] for one in at if changed_.chance[one] != base.chance[one]]
+    order = at[np.argsort(-np.abs(base.value[at]), kind="stable")][:most].tolist()
+    moved = [base.ids[one] for one in at.tolist() if changed_.chance[one] != base.chance[one]]
     return frozenset(base.ids[one] for one in order) | (frozenset(moved) if len(moved) <= most else frozenset())
 
 
@@ -184,7 +184,7 @@ def draw(world: World, singles: frozenset[str], draws: int, seed: int) -> Floats
     totals = np.stack([np.full(draws, float(world.closed)), np.full(draws, float(world.kept))])
     factors = [np.exp(sigma * shock - sigma**2 / 2) for sigma in world.sigmas]
     alone = np.array([one in singles for one in world.ids], dtype=bool) & (world.kind != NEW)
-    for at in np.flatnonzero(alone):
+    for at in np.flatnonzero(alone).tolist():
         row = 1 if world.kind[at] == RENEWAL else 0
         if world.chance[at] > 0:
             lost = np.log(max(1e-300, 1.0 - world.chance[at]))
