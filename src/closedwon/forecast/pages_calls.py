@@ -349,9 +349,11 @@ def _steps(amounts: Amounts, unit: str) -> str:
 
 
 def _over(one: Any) -> dict[str, Any]:
+    value = showing.category(one.value) if one.field == "category" else placing.words_of(one)
+    fact = showing.category(one.fact) if one.field == "category" and one.fact else one.fact
     return {
-        "id": one.id, "what": one.deal or one.about, "field": LABELS.get(one.field, one.field.replace("_", " ")), "value": f"{one.value} {one.currency}".strip(),
-        "fact": one.fact, "note": one.note, "author": one.author, "at": one.at, "ended": one.withdrawn_at, "ended_by": one.withdrawn_by, "deal": one.deal,
+        "id": one.id, "what": one.deal or one.about, "field": LABELS.get(one.field, one.field.replace("_", " ")), "value": value, "fact": fact, "note": one.note,
+        "author": one.author, "at": one.at, "ended": one.withdrawn_at, "ended_by": one.withdrawn_by, "deal": one.deal,
     }  # fmt: skip
 
 

@@ -203,7 +203,7 @@ def _saved(by: Actor, book: Book, row: models.SubmittedCall, expected: str | Non
     _fresh(again, row.seat, expected)
     row.at = at
     row.due_at = again.rhythm.deadline.due(row.at.astimezone(current().zone))
-    row.is_late = row.at > row.due_at and again.expects(row.seat)
+    row.is_late = again.expects(row.seat) and again.is_late(row.seat, row.at)
     row.save(force_insert=True)
     return row
 
@@ -324,7 +324,7 @@ def told(book: Book, seat: str) -> tuple[Told, ...]:
         amounts = book.amounts(one)
         step = None if amounts is None or before is None else {name: amounts[name] - before[name] for name in CALLS}
         basis: Basis | None = one.basis
-        late = one.at > book.rhythm.deadline.due(one.at.astimezone(current().zone))
+        late = book.is_late(seat, one.at)
         made.append(
             Told(
                 one, amounts, None if basis is None else basis.delta(one.amounts), step, late,

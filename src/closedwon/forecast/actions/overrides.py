@@ -195,8 +195,11 @@ def shown_of(rows: Sequence[Mapping[str, Any]], found: Sequence[Override], label
 
 
 def _text(one: Override, label: Any) -> str:
-    if one.field == "category":
-        return str(label(one.value))
+    return str(label(one.value)) if one.field == "category" else words_of(one)
+
+
+def words_of(one: Override) -> str:
+    """A day or amount as people read it."""
     if one.field == "close_date":
         return fmt.day(date.fromisoformat(one.value))
     return f"{fmt.money(one.amount, one.currency)} {one.currency}"

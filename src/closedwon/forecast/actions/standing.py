@@ -196,6 +196,12 @@ class Book:
             return "late" if first > self.due else "in"
         return "" if not self.expects(seat) else "missing" if self.at > self.due else "due"
 
+    def is_late(self, seat: str, at: datetime) -> bool:
+        """Whether a call of the seat at an instant is its week's first one, and after the deadline."""
+        zone, due = current().zone, self.rhythm.deadline.due
+        when = due(at.astimezone(zone))
+        return at > when and not any(one.at < at and due(one.at.astimezone(zone)) == when for one in self.by_seat.get(seat, ()))
+
     def standing(self, seat: str) -> Standing:
         """Everything of one seat."""
         basis, call = self.basis(seat), self.last.get(seat)

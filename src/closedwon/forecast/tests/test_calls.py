@@ -550,3 +550,13 @@ def test_managers_see_whose_call_is_missing(people, clock):
     clock["now"] = datetime(2026, 11, 23, 19, tzinfo=UTC)
     (card,) = calls_to_make(people["ann"], None)
     assert [task.label for task in card.tasks] == ["Submit your call for FY26-Q4", "2 calls below are missing"]
+
+
+def test_only_the_weeks_first_call_can_be_late(people, clock):
+    submit(by=people["max"], seat="max", amounts=amounts(140, 140, 140), period=Q4)
+    clock["now"] = datetime(2026, 11, 24, 9, tzinfo=UTC)
+    submit(by=people["max"], seat="max", amounts=amounts(139, 140, 140), period=Q4)
+    submit(by=people["mia"], seat="mia", amounts=amounts(0, 0, 30), period=Q4)
+    assert [row.is_late for row in models.SubmittedCall.objects.order_by("at")] == [False, False, True]
+    assert [one.is_late for one in seat_calls(by=people["max"], seat="max", period=Q4).told] == [False, False]
+    assert {one.seat for one in waited(by=people["ann"], period=Q4)} == {"ann", "mia"}
