@@ -68,7 +68,7 @@ class Clock:
         where = ZoneInfo(zone)
         start = datetime(1970, 1, 1, 9)  # noqa: DTZ001 - the zone is put on each day
         self.opens = np.array([int((start + timedelta(days=int(one))).replace(tzinfo=where).timestamp()) * 1_000_000 for one in days])
-        self.before = np.cumsum(self.works) - self.works
+        self.before: Array = np.cumsum(self.works) - self.works
         self.workdays = np.flatnonzero(self.works)
 
     def minutes(self, at: Array) -> Array:

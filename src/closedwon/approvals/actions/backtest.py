@@ -16,6 +16,7 @@ from closedwon.approvals.actions.history import past
 from closedwon.approvals.deciding import Policies
 from closedwon.approvals.rules.backtest import backtest_rule
 from closedwon.approvals.rules.measures import every, inputs, turnaround
+from closedwon.approvals.rules.united import Source
 from closedwon.base.errors import Invalid
 from closedwon.facts.arrow import rows_to_table
 from closedwon.facts.engine import query_rows, query_table, run
@@ -103,7 +104,9 @@ def backtest(start: date, end: date, *, by: Actor, given: Policies | None = None
     used = given or policies()
     known = past(start, end, kind)
     took = {row["place"]: row["median_minutes"] for row in run(turnaround("role"), known).to_pylist() if row["median_minutes"] is not None}
-    found, sources, titles = [], {}, {}
+    found: list[pa.Table] = []
+    sources: dict[tuple[str, date], Source] = {}
+    titles: dict[str, str] = {}
     for one in [kind] if kind else _kinds(known):
         for since, until in pairwise(_days(used, one, start, end)):
             united = used.on(one, since)

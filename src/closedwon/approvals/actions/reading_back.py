@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -109,7 +109,7 @@ class PastRequest:
     """A past request as it was submitted, its steps then, and what the chosen policies say of it with their reasons."""
 
     row: Mapping[str, Any]
-    steps: list[Mapping[str, Any]]
+    steps: Sequence[Mapping[str, Any]]
     told: Preview
     titles: Mapping[str, str]
     labels: Mapping[str, str]
