@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -18,6 +17,7 @@ from closedwon.crm.models import ImportRun
 from closedwon.crm.refused import report_shown, sees_cells
 from closedwon.people.acting import web_actor
 from closedwon.people.actor import Actor
+from closedwon.ui import undo
 from closedwon.ui.tables import Col, DataTable
 
 
@@ -148,10 +148,28 @@ def _decide(request: HttpRequest, batch: previews.Batch, by: Actor) -> HttpRespo
         return redirect(f"/admin/jobs/{previews.bring_in(batch, by=by).pk}")
     if verb == "drop":
         previews.drop(batch, by=by)
-        messages.success(request, "The upload was thrown away.")
+        undo.said(request, "The upload was thrown away.", "crm.upload", batch=batch.name)
         return redirect("crm:imports")
-    previews.remap(batch, request.POST.get("mapping", batch.mapping), by=by)
+    before = batch.mapping
+    previews.remap(batch, request.POST.get("mapping", before), by=by)
+    if batch.mapping != before and len(before) <= LONGEST_UNDONE:
+        undo.said(request, "The mapping is changed; the files are looked at again.", "crm.mapping", batch=batch.name, text=before)
     return redirect("crm:preview", batch=batch.name)
+
+
+LONGEST_UNDONE = 20_000
+"""Characters of a mapping up to which the toast offers the one before: it travels in the address."""
+
+
+@undo.register("crm.upload")
+def _upload_back(request: HttpRequest, batch: str) -> None:
+    previews.take_back(batch, by=web_actor(request))
+
+
+@undo.register("crm.mapping")
+def _mapping_back(request: HttpRequest, batch: str, text: str) -> None:
+    by = web_actor(request)
+    previews.remap(previews.find(batch, by=by), text, by=by)
 
 
 @require_GET

@@ -23,6 +23,9 @@ from closedwon.people.actor import Actor
 from closedwon.workspace import current
 
 MAPPING, LOOK, SOURCE, REPORT = ".mapping.toml", ".look", ".source", ".report.json"
+GONE = ".gone-"
+"""Before the names of uploads that were thrown away."""
+KEPT_GONE = timedelta(days=1)
 LONGEST_MAPPING = 1_000_000
 MOST_FOLDERS = 300
 
@@ -97,7 +100,7 @@ def find(name: str, *, by: Actor) -> Batch:
 def waiting(*, by: Actor, most: int = 50) -> list[Batch]:
     """Batches that were not imported yet, newest first."""
     _may(by)
-    folders = sorted((item for item in _inbox().iterdir() if item.is_dir()), reverse=True)[: 4 * most]
+    folders = sorted((item for item in _inbox().iterdir() if item.is_dir() and not item.name.startswith(GONE)), reverse=True)[: 4 * most]
     return [batch for batch in (Batch(item.name, item) for item in folders) if batch.imported is None][:most]
 
 
@@ -158,9 +161,18 @@ def remap(batch: Batch, text: str, *, by: Actor) -> None:
 
 
 def drop(batch: Batch, *, by: Actor) -> None:
-    """Throw an upload away; files of a server folder stay."""
+    """Throw an upload away: nobody finds it any more, its files go with the next tidying, until then it can be taken back."""
     _may(by)
-    uploads.drop(batch.folder)
+    batch.folder.rename(batch.folder.with_name(GONE + batch.name))
+
+
+def take_back(name: str, *, by: Actor) -> Batch:
+    """An upload that was thrown away is there again. Raises NotFound once its files are gone."""
+    _may(by)
+    gone = _inbox() / (GONE + uploads.bare(name))
+    if not gone.is_dir() or gone.with_name(name).exists():
+        raise NotFound("The upload is gone.", mend="Upload the files again.")
+    return Batch(name, gone.rename(gone.with_name(name)))
 
 
 def bring_in(batch: Batch, *, by: Actor) -> Job:
@@ -197,7 +209,9 @@ def tidy(*, by: Actor) -> int:
 
 
 def _over(batch: Batch, before: datetime) -> bool:
-    """Whether nothing is done with a batch any more, and nothing was since then."""
+    """Whether nothing is done with a batch any more, and nothing was since then; one that was thrown away is over a day later."""
+    if batch.name.startswith(GONE):
+        return datetime.fromtimestamp(batch.folder.stat().st_ctime, UTC) < timezone.now() - KEPT_GONE
     jobs = list(Job.objects.filter(Q(key=f"import-{batch.name}") | Q(key__startswith=f"preview-{batch.name}-")))
     if any(job.status in ("queued", "running") for job in jobs):
         return False

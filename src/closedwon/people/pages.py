@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Any
 
 from django.contrib import messages
@@ -19,19 +19,21 @@ from closedwon.people.actions import stories
 from closedwon.people.actions.identities import KINDS
 from closedwon.people.actor import ROLES
 from closedwon.people.models import SeatCorrection, User
+from closedwon.ui import undo
 from closedwon.ui.tables import Col, DataTable
 
 
-def _done(request: HttpRequest, do: Callable[[], Any], said: str) -> bool:
-    """Do it and say so; a failure is said with its mend instead."""
+def _done(request: HttpRequest, do: Callable[[], Any], said: str, back: Callable[[Any], Mapping[str, Any]] | None = None) -> bool:
+    """Do it and say so; a failure is said with its mend instead. `back` names from the outcome how it is undone."""
     try:
-        do()
+        made = do()
     except ClosedwonError as error:
         messages.error(request, str(error))
         for problem in error.problems:
             messages.error(request, str(problem))
         return False
-    messages.success(request, said)
+    values = dict(back(made)) if back else {}
+    undo.said(request, said, values.pop("way", ""), **values)
     return True
 
 
@@ -149,20 +151,61 @@ def change(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
             messages.error(request, str(error))
             return redirect("people:person", pk=pk)
     role, region, reason = (given.get(name, "").strip() for name in ("role", "region", "reason"))
-    verbs: dict[str, tuple[Callable[[], Any], str]] = {
+    held = next((row for row in who.role_grants.filter(role=role, revoked_at__isnull=True) if row.in_force), None)
+    before = {"user": pk, "role": role, "held": held is not None, "region": held.region if held else ""}
+    before["until"] = held.until.isoformat() if held and held.until else ""
+    verbs: dict[str, tuple[Any, ...]] = {
         "grant": (
             lambda: actions.grant(who, role, by=by, region=region, until=_day(given.get("until", "")), reason=reason),
             f"{who} has {role}.",
+            lambda _: {"way": "people.role", **before},
         ),
-        "revoke": (lambda: actions.revoke(who, role, by=by, reason=reason), f"{who} no longer has {role}."),
-        "switch-off": (lambda: actions.switch(who, False, by=by), f"{who} can no longer sign in."),
-        "switch-on": (lambda: actions.switch(who, True, by=by), f"{who} can sign in again."),
-        "link": (lambda: actions.link(who, given.get("person_id", ""), by=by), "The link is changed."),
+        "revoke": (
+            lambda: actions.revoke(who, role, by=by, reason=reason),
+            f"{who} no longer has {role}.",
+            lambda _: {"way": "people.role", **before},
+        ),
+        "switch-off": (
+            lambda: actions.switch(who, False, by=by),
+            f"{who} can no longer sign in.",
+            lambda _: {"way": "people.switch", "user": pk, "active": True},
+        ),
+        "switch-on": (
+            lambda: actions.switch(who, True, by=by),
+            f"{who} can sign in again.",
+            lambda _: {"way": "people.switch", "user": pk, "active": False},
+        ),
+        "link": (
+            lambda: actions.link(who, given.get("person_id", ""), by=by),
+            "The link is changed.",
+            lambda _, was=who.person_id: {"way": "people.link", "user": pk, "person": was},
+        ),
     }
     if verb not in verbs:
         raise Http404
     _done(request, *verbs[verb])
     return redirect("people:person", pk=pk)
+
+
+@undo.register("people.role")
+def _role_back(request: HttpRequest, user: int, role: str, held: bool, region: str, until: str) -> None:
+    """A role as it was held before."""
+    by, who = web_actor(request), _user(user)
+    if held:
+        ends = datetime.fromisoformat(until) if until else None
+        actions.grant(who, role, by=by, region=region, until=ends, reason="undone")
+    else:
+        actions.revoke(who, role, by=by, reason="undone")
+
+
+@undo.register("people.switch")
+def _switch_back(request: HttpRequest, user: int, active: bool) -> None:
+    actions.switch(_user(user), active, by=web_actor(request))
+
+
+@undo.register("people.link")
+def _link_back(request: HttpRequest, user: int, person: str) -> None:
+    actions.link(_user(user), person, by=web_actor(request))
 
 
 @require_GET
@@ -201,14 +244,38 @@ def change_identities(request: HttpRequest, verb: str) -> HttpResponse:
             messages.info(request, f"{found[0].added} added, {found[0].unchanged} unchanged, {found[0].conflicts} new conflicts.")
     elif verb == "add":
         kind, value = given.get("kind", ""), given.get("value", "")
-        _done(request, lambda: actions.add_identity(kind, value, person_id, by=by), f"{value} is {person_id}.")
+        there = {row.pk for row in actions.identities(by=by, person_id=person_id)} if person_id else set()
+        _done(
+            request,
+            lambda: actions.add_identity(kind, value, person_id, by=by),
+            f"{value} is {person_id}.",
+            lambda made: {} if made.pk in there else {"way": "people.identity-added", "number": made.pk},
+        )
     elif verb == "remove":
-        _done(request, lambda: actions.remove_identity(number, by=by), "The identity is taken away.")
+        was = next(
+            ({"kind": row.kind, "value": row.value, "person": row.person_id} for row in actions.identities(by=by) if row.pk == number), {}
+        )
+        _done(
+            request,
+            lambda: actions.remove_identity(number, by=by),
+            "The identity is taken away.",
+            lambda _: {"way": "people.identity-removed", **was},
+        )
     elif verb == "settle":
         _done(request, lambda: actions.settle(number, person_id, by=by), f"It is {person_id}.")
     else:
         raise Http404
     return redirect("people:identities")
+
+
+@undo.register("people.identity-added")
+def _identity_away(request: HttpRequest, number: int) -> None:
+    actions.remove_identity(number, by=web_actor(request))
+
+
+@undo.register("people.identity-removed")
+def _identity_back(request: HttpRequest, kind: str, value: str, person: str) -> None:
+    actions.add_identity(kind, value, person, by=web_actor(request))
 
 
 @require_GET
@@ -237,15 +304,35 @@ def change_seats(request: HttpRequest, verb: str) -> HttpResponse:
     if verb == "propose":
         row = {name: given[name].strip() for name in SEAT_FIELDS if given.get(name, "").strip()}
         said = "Proposed. Another person decides on it."
-        _done(request, lambda: actions.propose(given.get("table", ""), row, given.get("why", ""), by=by), said)
+        _done(
+            request,
+            lambda: actions.propose(given.get("table", ""), row, given.get("why", ""), by=by),
+            said,
+            lambda made: {"way": "people.proposed", "number": made.pk},
+        )
     elif verb in ("approve", "reject"):
         said = "Approved and published." if verb == "approve" else "Rejected."
         _done(request, lambda: actions.decide(number, verb == "approve", by=by, note=given.get("note", "")), said)
     elif verb == "withdraw":
-        _done(request, lambda: actions.withdraw(number, by=by), "Withdrawn.")
+        _done(request, lambda: actions.withdraw(number, by=by), "Withdrawn.", lambda made: {"way": "people.withdrawn", "number": made.pk})
     else:
         raise Http404
     return redirect("people:seats")
+
+
+@undo.register("people.proposed")
+def _proposal_back(request: HttpRequest, number: int) -> None:
+    actions.withdraw(number, by=web_actor(request))
+
+
+@undo.register("people.withdrawn")
+def _proposal_again(request: HttpRequest, number: int) -> None:
+    """The same proposal once more, as one of its own."""
+    by = web_actor(request)
+    was = next((row for row in actions.corrections(by=by) if row.pk == number and row.proposed_by == by.name), None)
+    if was is None:
+        raise Http404
+    actions.propose(was.table, was.row, was.why, by=by)
 
 
 @require_http_methods(["GET", "POST"])

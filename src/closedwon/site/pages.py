@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from closedwon.people.acting import web_actor
 from closedwon.site import errors, gallery
-from closedwon.ui import nav, search, today, views
+from closedwon.ui import nav, search, today, undo, views
 from closedwon.ui.context import View
 from closedwon.workspace import current
 
@@ -127,17 +127,39 @@ def view_save(request: HttpRequest) -> HttpResponse:
         for key, values in given.items()
         if key.startswith(prefix) and ((name := key[len(prefix) :]) in names or name.startswith("f."))
     }
-    saved = views.save(request.user, request.POST.get("table", ""), request.POST.get("name", ""), kept)
-    errors.say(request, f"The view {saved.name} is saved.")
+    table, before = request.POST.get("table", ""), views.of(request, request.POST.get("table", ""))
+    saved = views.save(request.user, table, request.POST.get("name", ""), kept)
+    old = next((one.parameters for one in before if one.pk == saved.pk), None)
+    undo.said(request, f"The view {saved.name} is saved.", "ui.view", table=table, name=saved.name, parameters=old)
     return redirect(back)
 
 
 @require_POST
 def view_delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete one's own saved view."""
-    views.delete(request.user, pk)
-    errors.say(request, "The view is deleted.")
+    gone = views.delete(request.user, pk)
+    undo.said(request, "The view is deleted.", "ui.view", table=gone.table, name=gone.name, parameters=gone.parameters)
     return redirect(_back(request).partition("?")[0])
+
+
+@undo.register("ui.view")
+def _view_back(request: HttpRequest, table: str, name: str, parameters: dict[str, Any] | None) -> None:
+    """A saved view as it was before; None where there was none."""
+    if parameters is None:
+        for one in views.of(request, table):
+            if one.name == name:
+                views.delete(request.user, one.pk)
+    else:
+        views.save(request.user, table, name, parameters)
+
+
+@require_POST
+def take_back(request: HttpRequest, token: str) -> HttpResponse:
+    """Undo what a toast told of, and go back to where it was shown."""
+    undo.take_back(request, token)
+    errors.say(request, "Undone.")
+    came = request.headers.get("Referer", "")
+    return redirect(came if url_has_allowed_host_and_scheme(came, {request.get_host()}, request.is_secure()) else "/")
 
 
 urlpatterns = [
@@ -157,6 +179,16 @@ urlpatterns = [
         ),
     ),
     path(
-        "", include(([path("views/", view_save, name="view-save"), path("views/<int:pk>/delete/", view_delete, name="view-delete")], "ui"))
+        "",
+        include(
+            (
+                [
+                    path("views/", view_save, name="view-save"),
+                    path("views/<int:pk>/delete/", view_delete, name="view-delete"),
+                    path("undo/<str:token>/", take_back, name="undo"),
+                ],
+                "ui",
+            )
+        ),
     ),
 ]

@@ -33,10 +33,12 @@ def save(user: Any, table: str, name: str, parameters: dict[str, Any]) -> Any:
     return SavedView.objects.update_or_create(user=user, table=table, name=title, defaults={"parameters": parameters})[0]
 
 
-def delete(user: Any, pk: int) -> None:
-    """Delete one's own view."""
+def delete(user: Any, pk: int) -> Any:
+    """Delete one's own view; gives it as it was."""
     from closedwon.ui.models import SavedView
 
-    gone, _ = SavedView.objects.filter(user=user, pk=pk).delete()
-    if not gone:
+    found = SavedView.objects.filter(user=user, pk=pk).first()
+    if found is None:
         raise NotFound("There is no such view of yours.")
+    SavedView.objects.filter(pk=pk).delete()
+    return found
