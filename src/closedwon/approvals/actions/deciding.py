@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from closedwon.approvals.actions.common import (
@@ -209,15 +210,15 @@ def _decision(
         channel=by.channel, stands_for=next((one.stands_for for one in waiting if one.stands_for), ""), at=at,
         **{name: text.strip() for name, text in words.items()},
     )  # fmt: skip
-    made.covers.set([one.step for one in waiting])
+    made.covers.add(*[one.step for one in waiting])
     return made
 
 
 def _count(request: Request, version: Version, steps: Sequence[Step], made: Decision, at: datetime) -> list[Step]:
     """Let a decision count in its steps; opens the next ones and settles the request."""
     for step in steps:
-        Ask.objects.filter(step=step, state="open", person__in=[made.person, made.stands_for]).update(state="done")
-        Ask.objects.filter(step=step, state="open", stands_for=made.person).update(state="done")
+        mine_ = Q(person__in=[made.person, made.stands_for]) | Q(stands_for=made.person)
+        Ask.objects.filter(mine_, step=step, state="open").update(state="done")
         if made.verb == "reject":
             step.state, step.done_at = "rejected", at
         elif _enough(step):
@@ -232,8 +233,8 @@ def _count(request: Request, version: Version, steps: Sequence[Step], made: Deci
 
 def _enough(step: Step) -> bool:
     """Whether as many agreed as must, counting approvals that were inherited within the step."""
-    agreed = set(step.decisions.filter(verb__in=("approve", "condition")).values_list("person", flat=True))
-    stood = set(step.decisions.filter(verb__in=("approve", "condition")).exclude(stands_for="").values_list("stands_for", flat=True))
+    given = list(step.decisions.filter(verb__in=("approve", "condition")).values_list("person", "stands_for"))
+    agreed, stood = {person for person, _ in given}, {other for _, other in given if other}
     agreed |= set(step.rebinds.values_list("decision__person", flat=True))
     if step.mode == "all":
         open_ = step.asks.filter(state="open").exclude(person__in=agreed | stood).count()
