@@ -90,7 +90,8 @@ def simulated(seeds: int, deals: int = 160, after: int = 30, seed: int = 1) -> d
 
     policy, _ = load_text(kind("funnel").default_text() or "", FunnelPolicy)
     pipeline, _ = load_text(kind("pipeline").default_text() or "", PipelinePolicy)
-    assert policy and pipeline
+    assert policy
+    assert pipeline
     period, true, rows = reading.calendar().period("2026-Q1"), truth(), states(seeds, deals, seed)
     shape = rules.Shape(("net_arr", "amount"), rules.Dimension("segment", "deal", "segment"))
     held: dict[str, list[tuple[bool, float]]] = {}
@@ -127,7 +128,8 @@ def companies(count: int, opportunities: int = 8000, first_seed: int = 11) -> It
 
     policy, _ = load_text(kind("funnel").default_text() or "", FunnelPolicy)
     pipeline, _ = load_text(kind("pipeline").default_text() or "", PipelinePolicy)
-    assert policy and pipeline
+    assert policy
+    assert pipeline
     # the generator decides who is won and only then gives the lost a reason: leaving some reasons out would choose by the outcome
     policy = policy.model_copy(update={"counts": policy.counts.model_copy(update={"except_loss_reasons": []})})
     shape = rules.Shape(("net_arr", "amount"), rules.Dimension("segment", "deal", "segment"))

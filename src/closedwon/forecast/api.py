@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from closedwon.base.money import format_major
-from closedwon.forecast import actions, api_calls, api_outlook, api_pace, api_projection, api_summary
+from closedwon.forecast import actions, api_calls, api_optimize, api_outlook, api_pace, api_projection, api_summary
 from closedwon.forecast.reading import book_in_force
 from closedwon.forecast.results import RollUp
 from closedwon.people.acting import api_actor
@@ -18,6 +18,7 @@ from closedwon.policies.actions import READERS
 router = Router()
 router.add_router("", api_projection.router)
 router.add_router("", api_pace.router)
+router.add_router("", api_optimize.router)
 router.add_router("", api_outlook.router)
 router.add_router("", api_summary.router)
 router.add_router("", api_calls.router)

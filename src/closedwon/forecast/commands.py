@@ -8,7 +8,7 @@ import typer
 
 AsOf = Annotated[str, typer.Option("--as-of", help="A day (its close), an instant, or now.")]
 PeriodOption = Annotated[str, typer.Option("--period", help="FY27-Q2, 2017-Q4, 2017-10, 2017, all; by default the quarter of the as-of.")]
-By = Annotated[str, typer.Option("--by", help="manager, rep, segment, region, product, type or territory.")]
+By = Annotated[str, typer.Option("--by", help="manager, rep, segment, region, product, type, source, industry or territory.")]
 TypeOption = Annotated[str, typer.Option("--type", help="A forecast type of the policy; by default the policy's default.")]
 Org = Annotated[str, typer.Option("--org", help="as-was: the organisation of that day; as-is: today's.")]
 Rates = Annotated[str, typer.Option("--rates", help="plan: the plan rate at the period's start; as-reported: the market rate of the day.")]
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     from closedwon.forecast import (
         commands_calls,
         commands_closing,
+        commands_optimize,
         commands_pace,
         commands_projection,
         commands_renewals,
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
     forecast.command("refresh")(refresh)
     commands_projection.register(forecast)
     commands_pace.register(forecast)
+    commands_optimize.register(forecast)
     commands_renewals.register(forecast)
     commands_closing.register(forecast)
     commands_scenarios.register(forecast)
