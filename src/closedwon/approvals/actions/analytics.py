@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from closedwon.approvals.actions.backtest import READERS
+from closedwon.approvals.actions.backtest import region_of
 from closedwon.approvals.actions.common import policies
 from closedwon.approvals.actions.history import past
 from closedwon.approvals.rules.measures import REQUEST_DIMENSIONS, STEP_DIMENSIONS, outcomes, turnaround
@@ -64,12 +64,12 @@ class LookBack:
 
 def look_back(start: date, end: date, *, by: Actor, kind: str = "", dimension: str = "role") -> LookBack:
     """How the requests submitted from `start` on and before `end` went; steps by role, region, step or month."""
-    by.need(*READERS, to="see how approvals went")
+    region = region_of(by)
     if end <= start:
         raise Invalid("The span ends before it begins.", mend="Give --from and --to as 2026-08-01 and 2026-11-01.")
     if dimension not in STEP_DIMENSIONS:
         raise Invalid(f"Steps cannot be looked at by {dimension!r}.", mend=f"Write {', '.join(STEP_DIMENSIONS)}.")
-    known = past(start, end, kind)
+    known = past(start, end, kind, region)
     titles = _titles(start, kind)
     steps = {name: [_step(row, titles) for row in run(turnaround(name), known).to_pylist()] for name in {dimension, "role", "month"}}
     found = {name: [_outcome(row) for row in run(outcomes(name), known).to_pylist()] for name in ("all", "month", "region")}

@@ -24,6 +24,14 @@ from closedwon.people.actor import Actor
 
 READERS = ("deal-desk", "finance", "sales-ops", "executive", "auditor")
 """Roles that may look back over requests."""
+
+
+def region_of(by: Actor) -> str:
+    """The region that an actor looks back over, empty for all of the company. Raises Refused for roles that do not look back."""
+    by.need(*READERS, to="look back over requests")
+    return by.region if by.region and not by.has(*(role for role in READERS if role != "sales-ops")) else ""
+
+
 COLUMNS = ("request", "kind", "submitted_on", "outcome", "roles", "expected_hours", "then_outcome", "then_roles", "then_hours")
 
 
@@ -98,11 +106,11 @@ def backtest(start: date, end: date, *, by: Actor, given: Policies | None = None
     Persons are left aside: a role is asked or it is not. A role takes the median business minutes that its steps took in the same span, else its
     clock's; steps of one group run at once, groups one after the other. Steps that somebody asked for in addition are not counted.
     """
-    by.need(*READERS, to="look back over requests")
+    region = region_of(by)
     if end <= start:
         raise Invalid("The span ends before it begins.", mend="Give --from and --to as 2026-08-01 and 2026-11-01.")
     used = given or policies()
-    known = past(start, end, kind)
+    known = past(start, end, kind, region)
     took = {row["place"]: row["median_minutes"] for row in run(turnaround("role"), known).to_pylist() if row["median_minutes"] is not None}
     found: list[pa.Table] = []
     sources: dict[tuple[str, date], Source] = {}
@@ -112,7 +120,7 @@ def backtest(start: date, end: date, *, by: Actor, given: Policies | None = None
             united = used.on(one, since)
             sources |= {(told.name, told.since): told for told in united.sources}
             titles |= {name: role.label for name, role in united.roles.items()}
-            params = [{"kind": one, "start": since, "stop": until}]
+            params = [{"kind": one, "region": region, "start": since, "stop": until}]
             made = run(backtest_rule(united, took), {**known, "params": params})
             found.append(made.append_column("kind", pa.array([one] * made.num_rows, pa.string())))
     whole = pa.concat_tables(found).sort_by([("submitted_on", "ascending"), ("id", "ascending")])

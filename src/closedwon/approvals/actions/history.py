@@ -130,7 +130,7 @@ def publish_history() -> dict[str, int]:
     return {"requests": counts["approval_requests"], "steps": counts["approval_steps"]}
 
 
-def past(start: date, end: date, kind: str = "") -> dict[str, Any]:
+def past(start: date, end: date, kind: str = "", region: str = "") -> dict[str, Any]:
     """What rules over past requests read: the published tables, what is open or newer of the span, and the span."""
     release = latest()
     rows = _unpublished(_published_until(release))
@@ -149,5 +149,5 @@ def past(start: date, end: date, kind: str = "") -> dict[str, Any]:
     return {
         "approval_requests": source("approval_requests", release), "approval_steps": source("approval_steps", release),
         "live_approval_requests": live.requests, "live_approval_steps": live.steps, "live_ids": ids,
-        "params": [{"kind": kind, "start": start, "stop": end}],
+        "params": [{"kind": kind, "region": region, "start": start, "stop": end}],
     }  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from closedwon.approvals.actions.backtest import READERS, Backtest, backtest
+from closedwon.approvals.actions.backtest import READERS, Backtest, backtest, region_of
 from closedwon.approvals.actions.common import policies
 from closedwon.approvals.actions.drafts import policies_of_text
 from closedwon.approvals.actions.history import past
@@ -117,13 +117,13 @@ class PastRequest:
 
 def past_request(key: str, choice: Choice, start: date, end: date, *, by: Actor) -> PastRequest:
     """One request of a span. Raises NotFound."""
-    by.need(*READERS, to="look back over requests")
+    region = region_of(by)
     known = past(start, end)
     wanted = inputs("every_request") | inputs("every_step")
     given = {name: rows_to_table(known[name], told) if isinstance(known[name], list) else known[name] for name, told in wanted.items()}
     given["wanted"] = rows_to_table([{"key": key}], columns("key"))
     rows = query_rows(f"SELECT r.* FROM {every('every_request')} AS r JOIN wanted AS w ON w.key = r.id", given)
-    if not rows:
+    if not rows or (region and rows[0]["region"] != region):
         raise NotFound("There is no such request in that span.")
     steps = query_rows(
         f"SELECT s.* FROM {every('every_step')} AS s JOIN wanted AS w ON w.key = s.request_id ORDER BY s.version, s.step", given

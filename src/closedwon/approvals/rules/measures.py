@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from closedwon.base.rule import Rule
 from closedwon.base.tables import Column, columns, table
 
-PARAMS = columns("kind start:date stop:date")
+PARAMS = columns("kind region start:date stop:date")
 LIVE = {"every_request": ("approval_requests", "id"), "every_step": ("approval_steps", "request_id")}
 """Texts read these: the published rows, without the requests that changed since, and those as they are now."""
 

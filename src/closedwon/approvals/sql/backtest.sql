@@ -4,3 +4,4 @@ SELECT r.*, minor_units(r.currency) AS units
 FROM every_request AS r
 CROSS JOIN params AS p
 WHERE r.kind = p.kind AND r.submitted_on >= p.start AND r.submitted_on < p.stop
+  AND (COALESCE(p.region, '') = '' OR r.region = p.region)

@@ -13,4 +13,5 @@ SELECT
 FROM every_request AS r
 CROSS JOIN params AS p
 WHERE r.submitted_on >= p.start AND r.submitted_on < p.stop AND (p.kind = '' OR r.kind = p.kind)
+  AND (COALESCE(p.region, '') = '' OR r.region = p.region)
 GROUP BY COALESCE(dimension, '–')

@@ -4,7 +4,8 @@ WITH
     SELECT s.request_id, s.version, s.step, s.minutes, s.state, s.due_at, s.done_at, s.opened_at, COALESCE(dimension, '–') AS place
     FROM every_step AS s
     CROSS JOIN params AS p
-    WHERE s.submitted_on >= p.start AND s.submitted_on < p.stop AND (p.kind = '' OR s.kind = p.kind) AND s.opened_at IS NOT NULL
+    WHERE s.submitted_on >= p.start AND s.submitted_on < p.stop AND (p.kind = '' OR s.kind = p.kind)
+      AND (COALESCE(p.region, '') = '' OR s.region = p.region) AND s.opened_at IS NOT NULL
   ),
   ranked AS (
     SELECT t.place, t.minutes,

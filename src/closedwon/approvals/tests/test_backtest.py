@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from closedwon.approvals.actions import deciding, submitting
 from closedwon.approvals.actions.analytics import look_back
 from closedwon.approvals.actions.backtest import backtest, summary
 from closedwon.approvals.actions.history import publish_history
+from closedwon.approvals.actions.reading_back import choices, past_request
 from closedwon.approvals.commands import policies_in
 from closedwon.approvals.models import Request
 from closedwon.approvals.tests.test_lifecycle import BOSS, DESK, OPS, POLICY, REP, content, yes
 from closedwon.approvals.tests.test_lifecycle import set_up as set_up  # noqa: PLC0414 - the fixture
 from closedwon.approvals.tests.test_pages import login
-from closedwon.base.errors import Invalid, Refused
+from closedwon.base.errors import Invalid, NotFound, Refused
 from closedwon.people.facts import facts_rows
 from closedwon.people.visibility import closing_day
 
@@ -153,3 +155,19 @@ def test_the_pages(set_up: None) -> None:
     assert client.get("/approvals/backtest/request/", {**span, "id": "nothing"}).status_code == 404
     for address in ("/approvals/backtest/", "/approvals/analytics/", "/approvals/backtest/request/"):
         assert login("rep", "rep").get(address, span).status_code == 403
+
+
+def test_sales_ops_of_a_region_look_back_over_their_region_alone(set_up: None) -> None:
+    for number, region in enumerate(("EMEA", "AMER")):
+        submitting.submit({**content("30%"), "id": f"R{number}", "region": region}, by=REP)
+    today = closing_day(None)
+    span = (today, today + timedelta(days=1))
+    emea = replace(OPS, region="EMEA")
+    assert [one.request for one in backtest(*span, by=emea)] == ["R0"]
+    assert [one.request for one in backtest(*span, by=OPS)] == ["R0", "R1"]
+    assert look_back(*span, by=emea).whole["requests"] == 1
+    assert [row["asked"] for row in look_back(*span, by=emea).steps] == [1]
+    other = f"closedwon:{Request.objects.get(subject_id='R1').pk}"
+    assert past_request(other, choices(by=OPS)[0], *span, by=OPS).row["number"] == "R1"
+    with pytest.raises(NotFound):
+        past_request(other, choices(by=emea)[0], *span, by=emea)
