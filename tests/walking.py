@@ -73,6 +73,7 @@ def fill_ids() -> dict[str, list[str]]:
         "identity-conflicts:conflict_id": ["1", "987654"], "seat-corrections:correction_id": ["1", "987654"],
         "audit:sequence": [str(Entry.objects.order_by("-sequence").first().sequence), "987654"], "entries:sequence": ["1", "987654"],
         "export:ending": ["jsonl", "csv", "exe"], "views:pk": ["1"],
+        "forecast/calls:name": ["SEAT-0001", "SEAT-0045", "SEAT-NONE"], "forecast/calls:seat": ["SEAT-0001", "SEAT-NONE"],
     }  # fmt: skip
 
 
