@@ -109,6 +109,20 @@ def test_forecast_as_json_has_money_as_text(maven):
         assert {key: value or "" for key, value in row.items()} == plain
 
 
+def test_the_week_on_one_page(maven, tmp_path):
+    """Maven has neither quotas nor calls: one line says so, and what is left stands on what the waterfall says."""
+    done("forecast", "summarize", "--as-of", "2017-09-30", "--out", str(tmp_path), workspace=maven)
+    assert {file.suffix for file in tmp_path.glob("summary.*")} == {".html", ".md", ".pdf", ".json"}
+    told = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    assert told["notes"] == ["No calls are on record here, and no quota; the numbers are those of the deals."]
+    found = {one["key"]: one for one in told["figures"]}
+    _, rows = rows_of(done("pipeline", "waterfall", "--from", "2017-09-23", "--to", "2017-09-30", "--format", "csv", workspace=maven))
+    assert found["flow.won"]["value"] == amount(rows[-1]["won"]) * 100
+    assert "quota" not in found
+    _, scores = rows_of(done("forecast", "scorecard", "--as-of", "2017-09-30", "--format", "csv", workspace=maven))
+    assert {"Melvin Marxen"} <= {row["manager_name"] for row in scores}
+
+
 def test_forecast_as_table(maven):
     said = done(*FORECAST, "--format", "table", workspace=maven)
     assert "Total" in said.splitlines()[-1]

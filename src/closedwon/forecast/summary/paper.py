@@ -68,7 +68,7 @@ def document(summary: Summary, at: Address, size: float) -> str:
 #let muted = rgb("#5b6675")
 #let good = rgb("#1a7f4b")
 #let bad = rgb("#b3372f")
-#let mark(numbers) = super(text(size: 0.8em, fill: muted, numbers))
+#let mark(numbers) = super(typographic: false, text(size: 0.95em, fill: muted, numbers))
 #let part(title) = block(above: 1.25em, below: 0.5em, text(weight: 600, size: 1.1em, title))
 #text(size: 0.85em, fill: muted)[#{text(who)}; · #{text(when)};]
 #block(above: 0.5em, below: 1em, text(size: 1.7em, weight: 600)[{_said(summary, summary.headline, at)}])
