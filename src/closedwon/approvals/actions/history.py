@@ -26,8 +26,11 @@ from closedwon.people.visibility import closing_cutoff, closing_day
 
 SOURCE = "closedwon"
 """Where rows come from that were decided here."""
+CHUNK = 5_000
 MOST_LIVE = 20_000
 """Requests that are read beside the published ones; more are published first."""
+FIRST, LAST = 1900, 2200
+"""Years within which one may look back."""
 CLOSED = ("approved", "rejected", "recalled")
 ENDED = ("approved", "rejected", "overridden", "inherited", "conditional")
 
@@ -46,8 +49,16 @@ class Rows:
 
 def rows_of(found: Iterable[Request]) -> Rows:
     """Requests of the database as rows: as first submitted, with how they ended and every step of every version."""
-    listed = list(found)
-    used = policies()
+    made, used, whole = Rows([], []), policies(), list(found)
+    for at in range(0, len(whole), CHUNK):
+        part = _part(whole[at : at + CHUNK], used)
+        made.requests += part.requests
+        made.steps += part.steps
+    return made
+
+
+def _part(listed: Sequence[Request], used: Policies) -> Rows:
+    """The rows of some requests; a database takes so many ids in one question."""
     first = {one.request_id: one for one in Version.objects.filter(request__in=listed, number=1)}
     numbers = dict(Version.objects.filter(request__in=listed).values_list("pk", "number"))
     steps: dict[int, list[Step]] = {}
@@ -132,6 +143,8 @@ def publish_history() -> dict[str, int]:
 
 def past(start: date, end: date, kind: str = "", region: str = "") -> dict[str, Any]:
     """What rules over past requests read: the published tables, what is open or newer of the span, and the span."""
+    if start.year < FIRST or end.year > LAST:
+        raise Invalid("The span is outside of every calendar.", mend=f"Choose days between {FIRST} and {LAST}.")
     release = latest()
     rows = _unpublished(_published_until(release))
     ids = [{"id": f"{SOURCE}:{pk}"} for pk in rows.values_list("pk", flat=True)]

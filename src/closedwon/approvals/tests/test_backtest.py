@@ -121,6 +121,14 @@ def test_the_three_doors(set_up: None) -> None:
     assert went["whole"]["requests"] == 3
     assert went["by"] == "step"
     assert client.get("/api/v1/approvals/analytics", {**span, "by": "moon"}).status_code == 422
+    for early in ("0001-01-01", "9999-12-31"):
+        assert client.get("/api/v1/approvals/analytics", {"from": early, "to": "9999-12-31"}).status_code == 422
+        assert (
+            client.post("/api/v1/approvals/backtest", {"from": early, "to": "9999-12-31"}, content_type="application/json").status_code
+            == 422
+        )
+        assert client.get("/approvals/backtest/request/", {"from": early, "to": "9999-12-31", "id": "x"}).status_code == 422
+    assert client.post("/approvals/backtest/", {}).status_code == 302
     assert login("rep", "rep").get("/api/v1/approvals/analytics", span).status_code == 403
 
 

@@ -42,7 +42,7 @@ def publish_standing() -> dict[str, int]:
     """Publish decided requests, and where the sign-off of each deal stands; rows of other sources stay for deals that are not ours."""
     done = publish_history()
     day = timezone.now().date()
-    known = past(day - timedelta(days=36_500), day + timedelta(days=2), "deal")
+    known = past(day - timedelta(days=36_000), day + timedelta(days=2), "deal")
     made = run(STANDING, {**known, "params": [{"slack_ppm": SLACK_PPM}], "needs": needs()})
     release = latest()
     before = read(NAME, release)
