@@ -164,12 +164,11 @@ def companies(count: int, opportunities: int = 8000, first_seed: int = 11) -> It
                     "segment": "",
                     "every_stage": True,
                     "stage": "",
-                    "every_outcome": True,
-                    "outcome": "",
+                    "every_outcome": True, "priced": False, "dated": False,
                     "skip": 0,
                     "take": 10**6,
                 }
-                behind = DuckEngine().run(rules.behind(shape), {**given, "page": [page]}).to_pylist()
+                behind = DuckEngine().run(rules.behind(shape), {**given, "page": [page], "outcomes": []}).to_pylist()
                 lines = {
                     one.segment: one
                     for one in measured(Counted(DuckEngine().run(rules.counted(shape), given)), policy, [])

@@ -123,15 +123,19 @@ def behind(by: Actor, name: str, *, segment: str = "", outcome: str = "", skip: 
         raise Invalid("A page has 1 to 10,000 rows.")
     ask = reading.ask_for(**words)
     on = reading.ground(by, ask)
+    wanted = [outcome] if outcome else list(metric.within)
+    if metric.within and outcome and outcome not in metric.within:
+        return Behind([], 0, metric, detail)
     page = {
         "measure": metric.measure, "every_segment": not segment or segment == ALL, "segment": segment, "every_stage": not metric.staged or not detail,
-        "stage": detail, "every_outcome": not outcome, "outcome": outcome, "skip": skip, "take": take,
+        "stage": detail, "every_outcome": not wanted, "priced": metric.priced, "dated": metric.dated, "skip": skip, "take": take,
     }  # fmt: skip
+    outcomes = [{"outcome": one} for one in wanted]
     if metric.measure in ("lead", "response"):
-        leads = leads_page(on, ask, page)
+        leads = leads_page(on, ask, page, outcomes)
         return Behind(leads, leads[0]["total"] if leads else 0, metric, detail)
     rule = rules.behind(reading.shape_of(ask, reading.funnel_policy()))
-    rows = run(rule, {**reading.given(on, ask), "page": [page]}).to_pylist()
+    rows = run(rule, {**reading.given(on, ask), "page": [page], "outcomes": outcomes}).to_pylist()
     named = reading.names_of([row["opportunity_id"] for row in rows], on, ask.cutoff)
     made = [{**row, "entered": row["stage"], "id": row["opportunity_id"], **named.get(row["opportunity_id"], {})} for row in rows]
     return Behind(made, rows[0]["total"] if rows else 0, metric, detail)

@@ -252,7 +252,7 @@ def _rows(request: HttpRequest, view: View, name: str, segment: str) -> DataTabl
         made = actions.behind(
             by, name, segment=segment, outcome=wanted[0] if wanted else "", skip=query.offset, take=max(1, min(query.limit, 10_000)), **_asked(request, view)
         )  # fmt: skip
-        return Rows(made.rows, made.total, {}, {"outcome": OUTCOMES.get(made.metric.measure, ())})
+        return Rows(made.rows, made.total, {}, {"outcome": made.metric.within or OUTCOMES.get(made.metric.measure, ())})
 
     unit = view.currency
     columns = [

@@ -52,12 +52,12 @@ def given(on: Ground, ask: Ask) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def leads_page(on: Ground, ask: Ask, page: dict[str, Any]) -> list[dict[str, Any]]:
+def leads_page(on: Ground, ask: Ask, page: dict[str, Any], outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A page of the leads behind a measure, with source, status and owner."""
     release = on.release
     if release is None or "leads" not in release.tables:
         return []
-    rows = run(rules.leads_behind(_shape(ask)), {**given(on, ask), "page": [page]}).to_pylist()
+    rows = run(rules.leads_behind(_shape(ask)), {**given(on, ask), "page": [page], "outcomes": outcomes}).to_pylist()
     wanted = pa.table({"id": pa.array([row["opportunity_id"] for row in rows], pa.string())})
     tables: dict[str, Any] = {name: source(name, release) for name in ("leads", "users")}
     told = query_rows(

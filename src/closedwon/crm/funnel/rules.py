@@ -25,7 +25,8 @@ COUNTED = columns("measure segment stage outcome days:int amount_minor entry_min
 BEHIND = columns("opportunity_id segment stage outcome days:int amount_minor entry_minor total:int row_no:int")
 FACTS = {"quarters": columns("starts:date ends:date"), "exits": columns("stage field", ("stage", "field"))}
 """What the facts read besides deals."""
-PAGE = columns("measure every_segment:bool segment every_stage:bool stage every_outcome:bool outcome skip:int take:int")
+PAGE = columns("measure every_segment:bool segment every_stage:bool stage every_outcome:bool priced:bool dated:bool skip:int take:int")
+OUTCOMES = columns("outcome", ("outcome",))
 _GIVEN: dict[str, tuple[Column, ...]] = {
     "stages": STAGES, "order_types": ORDER_TYPES, "left_out": columns("source", ("source",)), "reasons": REASONS, "rates": RATES,
     "visible": columns("opportunity_id"), "owners": columns("user_id"), "params": PARAMS,
@@ -140,7 +141,7 @@ def counted(shape: Shape) -> Rule:
 def behind(shape: Shape) -> Rule:
     """Deal states before a cutoff to a page of the deals behind one measure."""
     return FunnelRule(
-        "funnel_behind", "closedwon.crm.funnel", "sql/behind.sql", _inputs(shape, **FACTS, page=PAGE), BEHIND,
+        "funnel_behind", "closedwon.crm.funnel", "sql/behind.sql", _inputs(shape, **FACTS, page=PAGE, outcomes=OUTCOMES), BEHIND,
         ("row_no",), before=("sql/lives.sql", "sql/facts.sql"), shape=shape,
     )  # fmt: skip
 
@@ -198,4 +199,4 @@ def leads_counted(shape: Shape) -> Rule:
 @lru_cache(maxsize=16)
 def leads_behind(shape: Shape) -> Rule:
     """Leads before a cutoff to a page of those behind one measure."""
-    return _lead_rule("behind", shape, BEHIND, ("row_no",), page=PAGE)
+    return _lead_rule("behind", shape, BEHIND, ("row_no",), page=PAGE, outcomes=OUTCOMES)

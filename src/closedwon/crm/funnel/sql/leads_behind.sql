@@ -5,7 +5,8 @@
     FROM facts AS f
     CROSS JOIN page AS g
     WHERE f.measure = g.measure AND (g.every_segment OR f.segment = g.segment) AND (g.every_stage OR f.stage = g.stage)
-      AND (g.every_outcome OR f.outcome = g.outcome)
+      AND (g.every_outcome OR f.outcome IN (SELECT w.outcome FROM outcomes AS w))
+      AND (NOT g.priced OR f.amount_minor > 0) AND (NOT g.dated OR f.days IS NOT NULL)
   ),
   placed AS (
     SELECT

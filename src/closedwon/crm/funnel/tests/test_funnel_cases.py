@@ -38,7 +38,7 @@ def both_ways(case):
 def test_the_cases_on_spark(ws):
     shapes = [rules.Shape(), rules.Shape(("amount",), rules.Dimension("segment", "both", "segment"), -420)]
     page = {
-        "measure": "stage", "every_segment": True, "segment": "", "every_stage": False, "stage": "1-Discovery", "every_outcome": True, "outcome": "",
+        "measure": "stage", "every_segment": True, "segment": "", "every_stage": False, "stage": "1-Discovery", "every_outcome": True, "priced": False, "dated": False,
         "skip": 0, "take": 3,
     }  # fmt: skip
     wanted = [CASES[at] for at in (0, 5, 10)]
@@ -46,7 +46,7 @@ def test_the_cases_on_spark(ws):
         given = both_ways(case)
         shape = shapes[number % 2]
         assert run_both(rules.counted(shape), given).num_rows
-    assert run_both(rules.behind(shapes[0]), {**both_ways(CASES[3]), "page": [page]}).num_rows == 3
+    assert run_both(rules.behind(shapes[0]), {**both_ways(CASES[3]), "page": [page], "outcomes": []}).num_rows == 3
 
 
 def test_spark_text():

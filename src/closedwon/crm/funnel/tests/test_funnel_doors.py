@@ -147,3 +147,12 @@ def test_periods_before(ws):
         "2016-12",
         "FY26-Q4",
     ]
+
+
+def test_the_rows_behind_are_the_population(company, actor):
+    by = actor("ops4@x.test", "sales-ops")
+    found = actions.show(by, period="2026-Q1")
+    for one in found.found:
+        if one.metric.measure != "push" and one.metric.key not in ("push_rate", "lead_response_in_time"):
+            behind = actions.behind(by, one.name, period="2026-Q1")
+            assert behind.total == one.n, one.name
