@@ -491,7 +491,8 @@ def agenda(request: HttpRequest) -> HttpResponse:
             "since": since_words(made.calls),
             "page": seat_url(request, view, chosen),
         }
-        context |= {"quota": made.line.quota, "cover": made.line.coverage_of_rest, "gap": made.gap, "moved": _moved(made.moved)}
+        book = actions.call_board(by=by, **asked(request, view)).book
+        context |= {"focus": _focus(book), "quota": made.line.quota, "cover": made.line.coverage_of_rest, "gap": made.gap, "moved": _moved(made.moved)}
         context["flagged"] = [
             {**row, "href": view.url(f"/pipeline/deals/{row['opportunity_id']}"), "label": showing.category(row["category"])}
             for row in made.flagged

@@ -45,7 +45,6 @@ class Agenda:
     flagged_count: int
     open: Sequence[models.AgreedAction]
     done: Sequence[models.AgreedAction]
-    focus: str
     owners: Sequence[tuple[str, str]]
     may: bool
 
@@ -89,7 +88,7 @@ def agenda(
     rows = models.AgreedAction.objects.filter(seat=seat)
     return Agenda(
         found, line, moved, sorted(page.rows, key=lambda row: -abs(row["amount_in_minor"]))[:FEW], page.count, list(rows.filter(done_at=None)),
-        list(rows.exclude(done_at=None).order_by("-done_at")[:5]), "", _owners(found), _may_talk(by, found),
+        list(rows.exclude(done_at=None).order_by("-done_at")[:5]), _owners(found), _may_talk(by, found),
     )  # fmt: skip
 
 

@@ -560,3 +560,60 @@ def test_only_the_weeks_first_call_can_be_late(people, clock):
     assert [row.is_late for row in models.SubmittedCall.objects.order_by("at")] == [False, False, True]
     assert [one.is_late for one in seat_calls(by=people["max"], seat="max", period=Q4).told] == [False, False]
     assert {one.seat for one in waited(by=people["ann"], period=Q4)} == {"ann", "mia"}
+
+
+LOSS = """
+[[types]]
+name = "renewal-loss"
+label = "Renewal loss"
+order_types = ["churn"]
+untyped = false
+measure = ["amount"]
+sign = -1
+"""
+
+
+@pytest.fixture
+def with_loss(people):
+    """A type of loss, and the net that pairs it with net new ARR."""
+    from closedwon.policies import actions as policies
+    from closedwon.policies.registry import kind
+
+    text = kind("forecast").default_text()
+    policies.apply("forecast", text.replace("# what each number means", LOSS + "\n# what each number means"), by=SYSTEM)
+    net = '\n[[nets]]\nname = "net-arr"\nlabel = "Net ARR"\ngross = "net-new-arr"\nloss = "renewal-loss"\n'
+    policies.apply("rhythm", kind("rhythm").default_text() + net, by=SYSTEM)
+    return people
+
+
+def test_gross_and_loss_are_called_and_the_net_is_derived(with_loss, client):
+    people = with_loss
+    submit(by=people["max"], seat="max", amounts=amounts(140, 140, 140), loss=amounts(30, 20, 10), period=Q4, note="Two may leave")
+    found = seat_calls(by=people["max"], seat="max", period=Q4)
+    assert found.net_amounts == minor(110, 120, 130)
+    assert found.loss.standing.amounts == minor(-30, -20, -10)
+    rows = {(row.type, row.most_likely_minor, row.at) for row in models.SubmittedCall.objects.all()}
+    assert {(kind, amount) for kind, amount, _ in rows} == {("net-new-arr", 140_00), ("renewal-loss", -20_00)}
+    assert len({at for _, _, at in rows}) == 1
+    with pytest.raises(Invalid, match="a better case loses less"):
+        submit(by=people["max"], seat="max", amounts=amounts(140, 140, 140), loss=amounts(10, 20, 30), period=Q4, note="x")
+    with pytest.raises(Invalid, match="without a minus"):
+        submit(by=people["max"], seat="max", amounts=amounts(140, 140, 140), loss=amounts(-3, -2, -1), period=Q4, note="x")
+    assert models.SubmittedCall.objects.count() == 2  # gross and loss stand or fall together
+    sign_in(client, "max")
+    page = client.get(f"/forecast/calls/max/?period={Q4}").content.decode()
+    for words in ("Net ARR", "gross less loss, never typed", ">130<"):
+        assert words in page, words
+    form = client.get(f"/forecast/calls/max/edit?period={Q4}", headers={"HX-Request": "true"}).content.decode()
+    assert 'name="loss_commit" value="30"' in form
+    given = {
+        "commit": "140",
+        "most_likely": "140",
+        "best_case": "140",
+        "loss_commit": "25",
+        "loss_most_likely": "20",
+        "loss_best_case": "10",
+        "note": "One stays",
+    }
+    assert client.post(f"/forecast/calls/max/edit?period={Q4}", given).status_code == 302
+    assert seat_calls(by=people["max"], seat="max", period=Q4).net_amounts == minor(115, 120, 130)
