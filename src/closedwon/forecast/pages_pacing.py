@@ -101,7 +101,7 @@ def _groups(request: HttpRequest, view: View, found: pace.Pacing) -> DataTable:
         money("projected", "At the usual pace", hidden=True), money("undated", "Undated", hidden=True),
     ]  # fmt: skip
     return DataTable(
-        request, "forecast:pacing", columns, words.pace_rows(found), title="Group by group", unit=unit, sort="", name="pacing", page=60,
+        request, "forecast:pacing", columns, words.pace_rows(found), title="Group by group", unit=unit, sort="", name="pacing", page=25,
         note=f"{fmt.percent(found.elapsed, 0)} of {found.period.label} is over",
     )  # fmt: skip
 
