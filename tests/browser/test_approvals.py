@@ -105,8 +105,9 @@ def test_keys_decide_and_never_while_one_writes(visit):
     assert title in page.inner_text("h1")
     page.keyboard.press("Escape")
     page.locator("h1").click()
-    page.keyboard.press("a")
-    page.wait_for_load_state("networkidle")
+    with page.expect_navigation():
+        page.keyboard.press("a")
+    finance.settle()
     page = finance.go("/approvals/all/")
     page.get_by_role("link", name=title).first.click()
     finance.settle()

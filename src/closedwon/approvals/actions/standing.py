@@ -16,6 +16,8 @@ from closedwon.audit.actions import record
 from closedwon.base.errors import Conflict, Invalid, NotFound, Refused
 from closedwon.people.actor import Actor
 
+LARGEST = 16
+"""Digits before the point from which an amount is too large to be kept."""
 KEEPERS = ("sales-ops", "admin")
 """Roles that name holders, and may note absences and delegations for others."""
 
@@ -44,8 +46,7 @@ def delegate(
         raise Invalid("Nobody delegates to oneself.", mend="Name somebody else.")
     if until <= since:
         raise Invalid("The delegation ends before it begins.", mend="Give the day of its end.")
-    if limit is not None and limit < 0:
-        raise Invalid("A limit is not negative.")
+    _sound_limit(limit)
     with transaction.atomic():
         list(Delegation.objects.select_for_update().filter(ended_at__isnull=True, until__gt=since))
         if trail := _loop(mine, other.id, since, until):
@@ -72,6 +73,16 @@ def delegate(
         }
         record(by=by.name, verb="approvals.delegated", subject=f"person:{mine}", detail=detail, channel=by.channel)
     return made
+
+
+def _sound_limit(limit: Decimal | None) -> None:
+    """Raise Invalid unless a limit is an amount that can be kept."""
+    if limit is None:
+        return
+    if not limit.is_finite() or limit.adjusted() >= LARGEST:
+        raise Invalid("That limit is no amount.", mend="Write digits, such as 50000; leave it out for no limit.")
+    if limit < 0:
+        raise Invalid("A limit is not negative.", mend="Write digits, such as 50000; leave it out for no limit.")
 
 
 def _loop(giver: str, taker: str, since: datetime, until: datetime) -> list[str]:
@@ -170,6 +181,7 @@ def grant_holder(role: str, person: str, *, by: Actor, region: str = "", limit: 
         raise NotFound(f"There is nobody {person}.", mend="Name a person by id or mail address.")
     if found.id == person_of(by):
         raise Refused("You may not name yourself.", mend="Ask another person of sales ops, or an admin.")
+    _sound_limit(limit)
     if not role.strip() or len(role) > 60:
         raise Invalid("The role is missing.", mend="Name a role of the approval policies, such as deal-desk.")
     with transaction.atomic():

@@ -128,7 +128,7 @@ def _decimal(value: Any, name: str, problems: list[Problem]) -> Decimal | None:
         made = Decimal(str(value)) if not isinstance(value, bool) else None
     except InvalidOperation:
         made = None
-    if made is None or not made.is_finite() or abs(made.adjusted()) > 30:
+    if made is None or not made.is_finite() or abs(made.adjusted()) >= 16:
         problems.append(Problem(f"{value!r} is no amount", field=name, mend='Write major units, such as "1250.50".'))
         return None
     return made

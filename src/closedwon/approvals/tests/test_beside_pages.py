@@ -18,6 +18,7 @@ from closedwon.approvals.tests.test_lifecycle import BOSS, DESK, POLICY, REP, co
 from closedwon.approvals.tests.test_lifecycle import set_up as set_up  # noqa: PLC0414 - the fixture
 from closedwon.approvals.tests.test_pages import login, text
 from closedwon.audit.models import Entry
+from closedwon.base.errors import Invalid
 from closedwon.people.actor import SYSTEM, Actor
 from closedwon.policies.actions import apply
 
@@ -181,3 +182,17 @@ def test_every_refusal_on_the_page_says_what_and_how_to_mend_it(asked: Request) 
     assert "Asked in addition." in text(boss.post(f"{page}ask/", {"person": "law@example.com", "words": "knows them"}, follow=True))
     bulk = desk.post("/approvals/bulk/", {"request": [f"{asked.pk}:{asked.content_hash}", "rubbish"], "key": "b"}, follow=True)
     assert "does not wait for you any more" in text(bulk)
+
+
+def test_an_amount_that_cannot_be_kept_is_refused_and_breaks_nothing(asked: Request) -> None:
+    boss, ops = login("boss", "manager"), login("ops", "sales-ops")
+    for limit in ("1e999", "9" * 30, "NaN", "Infinity", "-1", "lots"):
+        given = {"verb": "delegate", "to": "ops", "since": "2026-01-01", "until": "2099-01-01", "limit": limit}
+        assert boss.post("/approvals/standing/", given).status_code == 422, limit
+        assert ops.post("/approvals/holders/", {"role": "desk", "person": "law", "limit": limit}).status_code == 422, limit
+        with pytest.raises(Invalid, match="mistake"):
+            submitting.submit({**content(), "amount": limit}, by=REP) if limit != "-1" else submitting.submit(
+                {**content(), "amount": "x"}, by=REP
+            )
+    assert boss.get("/approvals/standing/").status_code == 200
+    assert boss.get("/approvals/").status_code == 200
