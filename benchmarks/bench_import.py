@@ -15,7 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 BAR_SECONDS, BAR_MEMORY = 90, 1500
+FEW = 20
+"""How many deals the last import changes."""
 PAGE = Path(__file__).parents[1] / "docs/field/import.md"
 
 
@@ -27,6 +32,17 @@ def run(*words: object) -> tuple[float, float, float]:
     if status:
         raise SystemExit(f"closedwon {words} failed")
     return time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def few(company: Path, folder: Path) -> Path:
+    """A folder with some deals of a company, taken from all over it, of which the next step is another one."""
+    folder.mkdir()
+    deals = pq.read_table(company / "opportunities.parquet")
+    chosen = deals.take(list(range(0, deals.num_rows, max(1, deals.num_rows // FEW)))[:FEW])
+    at = chosen.schema.get_field_index("next_step")
+    text = pa.array([f"Call again about {n}" for n in range(chosen.num_rows)], chosen.schema.field(at).type)
+    pq.write_table(chosen.set_column(at, "next_step", text), folder / "opportunities.parquet")
+    return folder
 
 
 def main() -> None:
@@ -42,6 +58,7 @@ def main() -> None:
             run("generate", "--opportunities", chosen.opportunities, "--reps", chosen.reps, "--years", 5, "--seed", 1, "--out", company)
         run("init", workspace)
         lines = [("first import", run("-w", workspace, "import", company)), ("the same again", run("-w", workspace, "import", company))]
+        lines.append((f"{FEW} changed deals", run("-w", workspace, "import", few(company, Path(folder, "few")))))
     table = "| 1,000,000 opportunities | seconds | seconds of processors | peak memory, MB |\n|---|---:|---:|---:|\n".replace(
         "1,000,000", f"{chosen.opportunities:,}"
     )
