@@ -123,7 +123,9 @@ def backtest(start: date, end: date, *, by: Actor, given: Policies | None = None
             params = [{"kind": one, "region": region, "start": since, "stop": until}]
             made = run(backtest_rule(united, took), {**known, "params": params})
             found.append(made.append_column("kind", pa.array([one] * made.num_rows, pa.string())))
-    whole = pa.concat_tables(found).sort_by([("submitted_on", "ascending"), ("id", "ascending")])
+    whole = pa.concat_tables(found)
+    if len(found) > 1:
+        whole = whole.sort_by([("submitted_on", "ascending"), ("id", "ascending")])
     told_ = tuple(
         {"name": one.name, "since": one.since.isoformat(), "digest": one.digest, "reference": one.reference} for one in sources.values()
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from closedwon.approvals.rules.cells import cells
+from closedwon.approvals.rules.cells import Cells, cells
 from closedwon.approvals.rules.measures import every, inputs
 from closedwon.approvals.rules.united import Asker, United, roles_of
 from closedwon.base.errors import Invalid
@@ -156,7 +156,8 @@ class _Writer:
 
     def _typed(self, text: str) -> None:
         """Each field of its type, and whether a value could not be read."""
-        made = cells(self.united.types, self._used(), self.dialect, self.united.currency)
+        writer = Cells(self.dialect, self.united.currency)
+        made = cells(self.united.types, self._used(), writer)
         told = [f"{cell.value} AS {self._name(f'f {name}')}" for name, cell in made.items()]
         tests = [f"({cell.unreadable})" for cell in made.values() if cell.unreadable]
         if self.united.currency:
@@ -166,7 +167,7 @@ class _Writer:
         told += [f"CAST({moment} AS DATE) AS {self._name('f TODAY()')}", f"{moment} AS {self._name('f NOW()')}"]
         wrong = f"COALESCE({' OR '.join(tests) or 'FALSE'}, FALSE) AS wrong_0"
         own = ", ".join(KEEP)
-        self._add("given", f"SELECT {own}, {', '.join([*told, wrong])} FROM ({text}) AS asked")
+        self._add("given", f"SELECT {own}, {', '.join([*told, wrong])} FROM ({writer.source(text)}) AS asked")
         named = [f"{self._name(f'f {name}')} AS {self._name(name)}" for name in [*made, "TODAY()", "NOW()"]]
         tabled = [name for name in made if name in self.base and name in self._tabled()]
         named += [f"{self.dialect.scaled(self._name(f'f {name}'), self.base[name])} AS {self._name(f'd {name}')}" for name in tabled]
