@@ -165,7 +165,7 @@ def requests(con: duckdb.DuckDBPyConnection, count: int) -> None:
     con.execute(f"CREATE TABLE approval_requests AS SELECT {cells} FROM range({count})")
     con.execute("CREATE TABLE live_approval_requests AS SELECT * FROM approval_requests WHERE FALSE")
     con.execute("CREATE TABLE live_ids (id VARCHAR)")
-    con.execute("CREATE TABLE params AS SELECT 'deal' AS kind, DATE '2025-05-01' AS start, DATE '2026-11-25' AS stop")
+    con.execute("CREATE TABLE params AS SELECT 'deal' AS kind, '' AS region, DATE '2025-05-01' AS start, DATE '2026-11-25' AS stop")
 
 
 def main() -> None:
