@@ -19,11 +19,11 @@ _INPUTS = {
     **{name: table(name).columns for name in ("contracts", "contract_snapshots", "deal_states", "accounts")},
     "stages": STAGES, "renewal_types": RENEWAL_TYPES, "rates": RATES, "periods": PERIODS, "params": PARAMS,
 }  # fmt: skip
-_PACKAGE = "closedwon.forecast.renewals"
+_PACKAGE = "closedwon.forecast"
 
 
 def _rule(name: str, outputs: tuple[object, ...], order: tuple[str, ...]) -> Rule:
-    return TypeRule(f"renewals_{name}", _PACKAGE, f"sql/{name}.sql", _INPUTS, outputs, order, before=("sql/known.sql",))  # type: ignore[arg-type]
+    return TypeRule(f"renewals_{name}", _PACKAGE, f"renewals/sql/{name}.sql", _INPUTS, outputs, order, before=("renewals/sql/known.sql",))  # type: ignore[arg-type]
 
 
 ENDING: Rule = _rule("contracts", CONTRACTS, ("contract_id",))
