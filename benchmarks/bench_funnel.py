@@ -68,7 +68,11 @@ x AS (
   UNION ALL SELECT 'push', seg, '', 'pushed', d.due - was, 0, 0 FROM d JOIN l USING (id)
   WHERE d.st = 'open' AND was IS NOT NULL AND d.due >= date_trunc('quarter', was) + INTERVAL 3 MONTH AND d.f >= {begin} AND d.f < {end}
   UNION ALL SELECT 'worked', seg, '', 'open', NULL, 0, 0 FROM (
-    SELECT DISTINCT id, seg FROM t JOIN l USING (id) WHERE t.st = 'open' AND t.f < {end} AND (nxt IS NULL OR nxt > {begin})))
+    SELECT DISTINCT id, seg FROM t JOIN l USING (id) WHERE t.st = 'open' AND t.f < {end} AND (nxt IS NULL OR nxt > {begin}))
+  UNION ALL SELECT 'exit', seg, c.k, CASE WHEN q.close_date IS NOT NULL AND (c.k = '0-Pending Acceptance' OR COALESCE(q.amount_minor, 0) <> 0)
+      AND (c.k <> '4-Proposal' OR COALESCE(q.forecast_category, '') <> '') THEN 'kept' ELSE 'missing' END, NULL, 0, 0
+  FROM c JOIN l USING (id) JOIN read_parquet({states}) q ON q.opportunity_id = c.id AND q.valid_from = c.fwd
+  WHERE c.st = 'open' AND c.k IN ('0-Pending Acceptance', '2-Scoping', '4-Proposal') AND c.fwd >= {begin} AND c.fwd < {end})
 SELECT m, seg, k, o, days, a, y, COUNT(*) FROM x GROUP BY ALL"""
 
 
@@ -121,11 +125,7 @@ def compare(period: str) -> list[tuple[str, float, float]]:
 
 
 def _same(ours: list[dict[str, Any]], bare: list[tuple[Any, ...]]) -> None:
-    left = {
-        (r["measure"], r["segment"], r["stage"], r["outcome"], r["days"], r["amount_minor"], r["entry_minor"]): r["n"]
-        for r in ours
-        if r["measure"] != "exit"
-    }
+    left = {(r["measure"], r["segment"], r["stage"], r["outcome"], r["days"], r["amount_minor"], r["entry_minor"]): r["n"] for r in ours}
     right = {tuple(row[:-1]): row[-1] for row in bare}
     if left != right:
         odd = [key for key in {*left, *right} if left.get(key) != right.get(key)][:5]
