@@ -84,7 +84,7 @@ def test_each_moment_is_what_the_roll_up_gives_at_its_cutoff(w, picks):
 @slowly
 @given(companies, st.integers(0, 100))
 def test_what_came_is_what_those_deals_closed_at_in_the_end(w, n):
-    """Deals are counted once however they are shared, and what came of all that was open or closed is no more than what is closed at last."""
+    """Deals are counted once however they are shared; of the closed ones what came is what they closed at."""
     looks = [("A", START + timedelta(n)), ("A", END)]
     made = cells_of(w, looks)
     for row in made:
@@ -93,7 +93,6 @@ def test_what_came_is_what_those_deals_closed_at_in_the_end(w, n):
     then = [row for row in made if row["moment"] == 0]
     assert sum(row["won_deals"] for row in then) <= sum(row["deals"] for row in closed)
     assert sum(row["came_minor"] for row in closed) == sum(row["amount_minor"] for row in closed)
-    assert sum(row["came_minor"] for row in then) <= sum(row["amount_minor"] for row in closed if row["amount_minor"] > 0)
 
 
 @slowly
