@@ -492,7 +492,13 @@ def agenda(request: HttpRequest) -> HttpResponse:
             "page": seat_url(request, view, chosen),
         }
         book = actions.call_board(by=by, **asked(request, view)).book
-        context |= {"focus": _focus(book), "quota": made.line.quota, "cover": made.line.coverage_of_rest, "gap": made.gap, "moved": _moved(made.moved)}
+        context |= {
+            "focus": _focus(book),
+            "quota": made.line.quota,
+            "cover": made.line.coverage_of_rest,
+            "gap": made.gap,
+            "moved": _moved(made.moved),
+        }
         context["flagged"] = [
             {**row, "href": view.url(f"/pipeline/deals/{row['opportunity_id']}"), "label": showing.category(row["category"])}
             for row in made.flagged
