@@ -28,6 +28,7 @@ from closedwon.forecast.rules import BUCKETS, SIGNS
 from closedwon.forecast.showing_calls import STATES
 from closedwon.people.acting import web_actor
 from closedwon.ui import format as fmt
+from closedwon.ui.alone import is_alone
 from closedwon.ui.context import View
 from closedwon.ui.parts import Event
 from closedwon.ui.tables import Col, DataTable
@@ -387,6 +388,12 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
         "action": request.get_full_path(), "next": back(request, board), "share": fmt.ppm(actions_share()), "is_row": request.GET.get("as") != "card",
         "behalf": found.holder or "a vacant seat" if found.right.behalf else "",
     }  # fmt: skip
+    if is_alone(request):
+        return render(
+            request,
+            "forecast/form_alone.html",
+            context | {"form": "forecast/call_form.html", "is_row": False, "title": f"Call: {found.name}"},
+        )
     return render(request, "forecast/call_form.html", context)
 
 
@@ -432,6 +439,9 @@ def override(request: HttpRequest, name: str) -> HttpResponse:
         "view": view, "action": request.get_full_path(), "next": page, "is_deal": bool(deal), "seat": name,
         "categories": [(one, showing.category(one)) for one in [*showing.policy().open_categories, "omitted"]], "labels": LABELS,
     }  # fmt: skip
+    if is_alone(request):
+        alone = {"form": "forecast/override_form.html", "is_row_form": True, "title": "Override"}
+        return render(request, "forecast/form_alone.html", context | alone)
     return render(request, "forecast/override_form.html", context)
 
 

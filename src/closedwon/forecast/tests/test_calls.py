@@ -416,6 +416,8 @@ def test_the_board_calls_in_place_and_shows_who_has(people, client):
     alone = client.get("/forecast/").content.decode()
     assert 'hx-get="/forecast/calls/max/edit?as=card&amp;next=%2Fforecast%2F"' in alone
     form = client.get(f"/forecast/calls/max/edit?period={Q4}&as=card", headers={"HX-Request": "true"}).content.decode()
+    whole = client.get(f"/forecast/calls/max/edit?period={Q4}", headers={"Sec-Fetch-Dest": "document"}).content.decode()
+    assert ("<html" in form, "<html" in whole, "<tr" in whole) == (False, True, False), "opened by itself, the form is a page"
     assert 'name="commit" value="140"' in form
     given = {"commit": "150", "most_likely": "150", "best_case": "150", "expected": "", "next": f"/forecast/?period={Q4}"}
     refused = client.post(f"/forecast/calls/max/edit?period={Q4}", given, headers={"HX-Request": "true"})
