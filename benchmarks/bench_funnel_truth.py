@@ -164,7 +164,9 @@ def companies(count: int, opportunities: int = 8000, first_seed: int = 11) -> It
                     "segment": "",
                     "every_stage": True,
                     "stage": "",
-                    "every_outcome": True, "priced": False, "dated": False,
+                    "every_outcome": True,
+                    "priced": False,
+                    "dated": False,
                     "skip": 0,
                     "take": 10**6,
                 }

@@ -37,7 +37,9 @@ class ForecastConfig(AppConfig):
         NavItem("Forecast", "Scorecard", "forecast:scorecard", SEES, 35, words="hygiene rep pace overdue next step late calls"),
         NavItem("Forecast", "Pacing", "forecast:pacing", SEES, 22, words="same day linearity coverage yield required pace"),
         NavItem("Forecast", "Accuracy", "forecast:accuracy", SEES, 24, words="wape bias sandbag optimistic hit rate value added calls"),
-        NavItem("Pipeline", "What a point is worth", "forecast:optimize", SEES, 12, words="optimize sensitivity conversion day opportunity week"),
+        NavItem(
+            "Pipeline", "What a point is worth", "forecast:optimize", SEES, 12, words="optimize sensitivity conversion day opportunity week"
+        ),
         NavItem("Pipeline", "Generation", "forecast:generation", SEES, 30, words="pipeline created target source pace"),
         NavItem("Forecast", "Inspection flags", "forecast:flags", FLAGS, 40, words="flags formulas rules risk"),
         NavItem("Forecast", "Deal inspection", "forecast:deals", SEES, 30, words="flags risk pushed stale"),

@@ -74,7 +74,9 @@ def measures(measure: tuple[str, ...], custom: Custom = (), used: frozenset[str]
     """The given deals to a row each of what formulas may read, custom columns too; fields that are not used are blank."""
     if not all(CUSTOM.fullmatch(name) for name, _, _ in custom):
         raise ValueError(f"no such custom columns: {custom}")
-    inputs = {name: table(name).columns for name in ("deal_states", "activities", "opportunity_contacts", "accounts", "users", "deal_approvals")}
+    inputs = {
+        name: table(name).columns for name in ("deal_states", "activities", "opportunity_contacts", "accounts", "users", "deal_approvals")
+    }
     inputs |= {
         "subjects": columns("opportunity_id category"), "params": PARAMS, "stage_ages": STAGE_AGES.outputs, "rates": RATES,
         "stages": columns("stage place:int", ("stage",)), "quarters": columns("starts:date ends:date"),

@@ -206,7 +206,9 @@ def ask_for(
 ) -> Ask:
     """The question from what a caller says, checked. Raises Invalid with the mend."""
     if by_dim not in ("manager", "rep", *(name for name in rules.DIMENSIONS if name)):
-        raise Invalid(f"Nothing is grouped by {by_dim!r}.", mend="Use manager, rep, segment, region, product, type, source, industry or territory.")
+        raise Invalid(
+            f"Nothing is grouped by {by_dim!r}.", mend="Use manager, rep, segment, region, product, type, source, industry or territory."
+        )
     if org not in ORGS:
         raise Invalid(f"{org!r} is no organisation.", mend="Use as-was, the organisation of that day, or as-is, today's.")
     if rates not in RATES:

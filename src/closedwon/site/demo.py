@@ -136,7 +136,6 @@ def _fill(folder: Path, settings: Any, say: Say) -> None:
 
 def _sign_off(say: Say) -> None:
     from closedwon.deals.actions.planting import plant
-
     from closedwon.deals.actions.publishing import publish_standing
 
     say(f"  asked for sign-off on {plant()['requests']} deals")

@@ -79,7 +79,15 @@ def test_every_situation_is_noted_and_its_row_exists(t):
     found = defaultdict(set)
     for note in t["truth_situations"]:
         found[note["family"]].add(note["situation"])
-        assert note["page"] in {"forecast board", "pipeline deals", "pipeline waterfall", "people and seats", "account", "data quality", "forecast close"}
+        assert note["page"] in {
+            "forecast board",
+            "pipeline deals",
+            "pipeline waterfall",
+            "people and seats",
+            "account",
+            "data quality",
+            "forecast close",
+        }
         key = {
             "position_holders": "user_id",
             "hierarchy": "position_id",
