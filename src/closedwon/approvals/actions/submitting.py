@@ -148,8 +148,8 @@ def _revise(request_id: int, content: Mapping[str, Any], by: Actor, seen: int | 
         by=_as_submitter(by), checked=checked,
     )  # fmt: skip
     at = timezone.now()
+    before = known.decisions.count()  # first: a decision after it is either among the approvals, or makes the counts differ below
     made, used = _checked(asked, at, approvals(known))
-    before = known.decisions.count()
     with transaction.atomic():
         request = locked(request_id)
         if request.number != known.number or (seen is not None and request.number != seen):

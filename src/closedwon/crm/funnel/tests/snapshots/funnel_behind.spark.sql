@@ -711,7 +711,17 @@ WITH lives AS (
       g.every_stage OR f.stage = g.stage
     )
     AND (
-      g.every_outcome OR f.outcome = g.outcome
+      g.every_outcome OR f.outcome IN (
+        SELECT
+          w.outcome
+        FROM outcomes AS w
+      )
+    )
+    AND (
+      NOT g.priced OR f.amount_minor > 0
+    )
+    AND (
+      NOT g.dated OR NOT f.days IS NULL
     )
 ), placed AS (
   SELECT
