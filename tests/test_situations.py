@@ -70,7 +70,15 @@ def on_board(show: Any, company: Company, seat: str, more: str = "") -> str:
 
 def test_every_situation_has_its_page(company):
     pages = {row["page"] for row in company.situations}
-    assert pages == {"forecast board", "forecast close", "pipeline deals", "pipeline waterfall", "account", "data quality", "people and seats"}
+    assert pages == {
+        "forecast board",
+        "forecast close",
+        "pipeline deals",
+        "pipeline waterfall",
+        "account",
+        "data quality",
+        "people and seats",
+    }
 
 
 def test_reorg_moves_a_team_from_one_board_to_another(company, rows):
