@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -13,7 +13,7 @@ from closedwon.base.errors import Invalid
 from closedwon.base.money import format_major
 from closedwon.commissions.lint import look
 from closedwon.commissions.policy import PlanBook
-from closedwon.commissions.rules import Inputs, calculate, read_rows
+from closedwon.commissions.rules import calculate, read_rows
 from closedwon.commissions.rules.inputs import FILES
 from closedwon.commissions.rules.results import Line, Result
 from closedwon.commissions.rules.standing import interval_of
@@ -157,5 +157,3 @@ KIND = PolicyKind(
     run_case=run_case,
     lint=look,
 )
-
-__all__ = ["KIND", "Inputs", "Sequence", "run_case", "steps_of"]

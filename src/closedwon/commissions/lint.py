@@ -7,13 +7,14 @@ from fractions import Fraction
 from typing import Any
 
 from closedwon.base.errors import Invalid, Problem
-from closedwon.base.money import PPM, format_major
+from closedwon.base.money import PPM, digits, format_major
 from closedwon.commissions.policy import Commission, Curve, Mbo, Plan, PlanBook
+from closedwon.commissions.rules.standing import decimal_of
 from closedwon.commissions.rules.tiers import Tiers, curve_at, table_of
 from closedwon.policies.linting import Lint
 
-QUOTA = Fraction(100_000_000)
-"""The quota at which cliffs are told: 1,000,000.00."""
+QUOTA = 1_000_000
+"""The quota at which cliffs are told, in major units."""
 
 
 def look(documents: Mapping[str, PlanBook], context: Lint) -> Iterable[Problem]:
@@ -58,7 +59,7 @@ def _weights(name: str, place: tuple[Any, ...], plan: Plan, context: Lint) -> It
 
 def _table(name: str, here: list[Any], plan: Plan, part: Commission, context: Lint) -> Iterator[Problem]:
     try:
-        tiers = table_of(part, plan.currency, QUOTA, Fraction(1, 10))
+        tiers = table_of(part, plan.currency, Fraction(QUOTA * 10 ** digits(plan.currency)), Fraction(1, 10))
     except Invalid as error:
         yield context.problem(name, [*here, "tier"], error.message, mend=error.mend)
         return
@@ -112,7 +113,7 @@ def _curve(name: str, here: list[Any], part: Curve, context: Lint) -> Iterator[P
             )
     whole = curve_at(part.point, Fraction(1), part.boundary)
     if whole != 1:
-        yield context.warning(name, here, f"100 % of quota pays {float(whole) * 100:g} % of the target of {part.name}")
+        yield context.warning(name, here, f"100 % of quota pays {decimal_of(whole * 100).normalize():f} % of the target of {part.name}")
 
 
 def _money_of(part: Any) -> Iterator[Any]:

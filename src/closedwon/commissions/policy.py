@@ -20,7 +20,6 @@ from closedwon.formula.types import types_of
 Word = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_-]*$")]
 """A key: small letters, digits, hyphens and underscores."""
 Interval = Literal["month", "quarter", "half", "year"]
-Step = Literal["month", "quarter", "half", "year"]
 OptionalFormula = Annotated[str, Field(max_length=4000, json_schema_extra={"format": "formula"})]
 
 

@@ -129,6 +129,21 @@ def test_a_typo_asks_nobody_and_a_worse_discount_asks_again(set_up: None) -> Non
     assert "Discount goes from 20 % to 21.5 %" in drift.steps.filter(version__number=4).first().because
 
 
+def test_a_decision_while_a_new_version_is_looked_at_holds_over(set_up: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = submitting.submit(content(bill_to="Acme Inc"), by=REP)
+    looked = submitting.approvals
+
+    def then_the_boss_decides(known: Request) -> Any:
+        found = looked(known)
+        if not Decision.objects.exists():
+            yes(request, BOSS)
+        return found
+
+    monkeypatch.setattr(submitting, "approvals", then_the_boss_decides)
+    revised = submitting.revise(request.pk, content(bill_to="Acme Inc."), by=REP)
+    assert [(step.title, step.state) for step in revised.current.steps.all()] == [("Manager", "inherited"), ("Desk", "open")]
+
+
 def test_a_decision_binds_to_what_was_seen(set_up: None) -> None:
     request = submitting.submit(content(), by=REP)
     seen = request.content_hash

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
@@ -183,6 +183,3 @@ def opening(inputs: Inputs, payee: str) -> Balances:
         elif row["kind"] == "held":
             made.held += row["amount"]
     return made
-
-
-__all__ = ["Balances", "Mapping", "Payout", "opening", "releases"]

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from closedwon.base.errors import Problem
-from closedwon.base.money import format_major
+from closedwon.base.money import digits, format_major
 from closedwon.commissions.rules.standing import decimal_of
 
 
@@ -73,7 +73,7 @@ class Line:
         exact = Fraction(value)
         if exact.denominator == 1:
             return format_major(exact.numerator, self.currency)
-        return f"{decimal_of(exact / 100).normalize():f}"
+        return f"{decimal_of(exact / 10 ** digits(self.currency)).normalize():f}"
 
 
 def _plain(value: Fraction | None) -> str:

@@ -16,8 +16,9 @@ from closedwon.base.errors import Invalid, Problem
 from closedwon.base.money import muldiv
 from closedwon.commissions.policy import Contest, Plan, PlanBook, Pool
 from closedwon.commissions.rules.credits import Credited, Crediting, Formulas, Held, assignments, given_credits, minor_of, outcome, versions
-from closedwon.commissions.rules.earning import Component, _bare, capped
+from closedwon.commissions.rules.earning import Component
 from closedwon.commissions.rules.inputs import FOREVER, Inputs
+from closedwon.commissions.rules.limits import bare, capped
 from closedwon.commissions.rules.payout import Payout, opening
 from closedwon.commissions.rules.results import Line, Result
 from closedwon.commissions.rules.standing import Person, interval_of, measured, quotas_by_payee, values_of
@@ -136,7 +137,7 @@ class _Version:
             return lines
         ordered = sorted(lines, key=lambda one: one.period_start)
         return capped(
-            ordered, cap, lambda first, amount, reason: replace(_bare(first), component="plan", kind="cap", earning=amount, reason=reason)
+            ordered, cap, lambda first, amount, reason: replace(bare(first), component="plan", kind="cap", earning=amount, reason=reason)
         )
 
     def _shared(self) -> dict[tuple[str, str], list[Line]]:

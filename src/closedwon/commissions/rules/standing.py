@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
-from closedwon.base.calendar import Calendar, Period, whole_months
+from closedwon.base.calendar import Calendar, Period, add_months, whole_months
 from closedwon.base.money import to_major
 from closedwon.commissions.policy import Plan, Ramp
 from closedwon.commissions.rules.credits import Credited, Held, convert, rounded
@@ -55,8 +55,6 @@ def steps_of(calendar: Calendar, interval: Period, kind: str, pays: str) -> list
 def months_between(start: date, end: date) -> Fraction:
     """How many months a half-open span has: whole months, and the rest by the days of the month it ends in."""
     whole = whole_months(start, end)
-    from closedwon.base.calendar import add_months
-
     begun = add_months(start, whole)
     rest = (end - begun).days
     return Fraction(whole) + (Fraction(rest, (add_months(start, whole + 1) - begun).days) if rest else 0)
